@@ -1,4 +1,4 @@
-"""Reads graphs and snapshots, undecoded, from the event files of one run directory, without TensorBoard."""
+"""Reads graphs, snapshots and training health, undecoded, from the event files of one run directory, without TensorBoard."""
 
 import os
 from collections.abc import Iterator
@@ -12,10 +12,12 @@ from tensorboard_activis import metadata
 from tensorboard_activis.files import open_own
 from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
 
+_TAGS = (metadata.GRAPH_TAG, metadata.SNAPSHOT_TAG, metadata.HEALTH_TAG)
+
 
 @dataclass(frozen=True)
 class Blob:
-    """One graph or snapshot as it lies in an event file, not yet decoded."""
+    """One graph, snapshot or part of training health as it lies in an event file, not yet decoded."""
 
     tag: str
     step: int
@@ -39,7 +41,7 @@ class Flaw:
 
 @dataclass(frozen=True)
 class Blobs:
-    """All graphs and snapshots of a directory, in the order of files, and in words what could not be read."""
+    """All graphs, snapshots and training health of a directory, in the order of files, and in words what could not be read."""
 
     blobs: tuple[Blob, ...]
     problems: tuple[str, ...]
@@ -60,7 +62,7 @@ def event_file_names(directory: Path) -> list[str]:
 
 
 def read_blobs(directory: Path) -> Blobs:
-    """Reads all graphs and snapshots of a directory. An incomplete record at the end is skipped; damage becomes a problem."""
+    """Reads all of these of a directory. An incomplete record at the end is skipped; damage becomes a problem."""
     blobs: list[Blob] = []
     problems: list[str] = []
     for path in event_files(directory):
@@ -101,7 +103,7 @@ def _ours(record: bytes) -> Iterator[Blob | Flaw]:
         yield Flaw("undecodable", f"an event cannot be decoded: {error}.")
         return
     for value in event.summary.value:
-        if value.tag not in (metadata.GRAPH_TAG, metadata.SNAPSHOT_TAG) or len(value.tensor.string_val) != 1:
+        if value.tag not in _TAGS or len(value.tensor.string_val) != 1:
             continue
         version = metadata.format_version(value.metadata.plugin_data.content)
         if version != metadata.FORMAT_VERSION:

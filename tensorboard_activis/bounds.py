@@ -9,7 +9,7 @@ from tensorboard_activis.errors import UnreadableError
 MAX_BLOB = 12 << 20
 _MAX_NODES, _MAX_EDGES, _MAX_OUTPUTS, _MAX_ATTRIBUTES = 100_000, 400_000, 400_000, 400_000
 _MAX_LAYERS, _MAX_SUBSETS, _MAX_COLUMNS, _MAX_CLASSES = 5_000, 20_000, 4_000, 1_000_000
-_MAX_NOTES, _MAX_METRICS = 10_000, 1_000
+_MAX_NOTES, _MAX_METRICS, _MAX_STEPS = 10_000, 1_000, 1_000_000
 #: Files of a table of instances, and how often all arrays of a snapshot may refer to files.
 _MAX_FILES, _MAX_REFERENCES = 1_000, 60_000
 #: Rows of arrays that hold nothing, for no bytes stand behind them; and neurons of all layers.
@@ -46,6 +46,17 @@ def check_snapshot(message: pb.Snapshot) -> None:
         what,
         neurons=(sum(max(0, layer.neurons) for layer in message.layers), _MAX_NEURONS),
         references=(sum(len(array.files) for array in _arrays(message)), _MAX_REFERENCES),
+    )
+
+
+def check_health(message: pb.Health) -> None:
+    """Checks the counts of training health against their limits. Raises UnreadableError."""
+    _check(
+        "training health",
+        steps=(len(message.steps), _MAX_STEPS),
+        measures=(len(message.measures), _MAX_METRICS),
+        layers=(len(message.layers), _MAX_LAYERS),
+        notes=(len(message.notes), _MAX_NOTES),
     )
 
 

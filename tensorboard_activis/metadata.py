@@ -10,6 +10,7 @@ FORMAT_VERSION = 1
 
 GRAPH_TAG = "activis/graph"
 SNAPSHOT_TAG = "activis/snapshot"
+HEALTH_TAG = "activis/health"
 
 #: The child of the user's log_dir that belongs to this project alone: two live event files in one run directory lose data
 #: under TensorBoard's Python loader.

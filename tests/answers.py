@@ -21,6 +21,9 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.capture.session import Session
+from tensorboard_activis.health_codec import make_health
+from tensorboard_activis.health_part import HealthLayer
 from tensorboard_activis.summarize.sample import ranks
 from tests.recorded_positions import maps_with_means, positions_of, positions_recorded
 
@@ -114,7 +117,22 @@ def write_runs(logdir: Path) -> None:
                             depth=depth_of(logits[rows], stem[rows, :3], labels[rows]),
                         )
                     )
+        write_health(recorder.session, random)
         recorder.close()
+
+
+def write_health(session: Session, random: np.random.RandomState) -> None:
+    """Health of 60 training steps in two parts, with a jump at step 40 and a step that was not measured in one layer."""
+    layers = HealthLayer("stem", "Conv2d"), HealthLayer("head", "Linear")
+    values = (0.01 + 0.002 * random.rand(3, 2, 60)).astype(np.float32)
+    values[0, :, 40:42], values[1, 1, 7] = 0.4, np.nan
+    loss = np.linspace(2, 0.5, 60, dtype=np.float32)
+    measures = "update_ratio", "gradient_norm", "dead_share"
+    for part in (slice(0, 35), slice(35, 60)):
+        steps = tuple(range(60)[part])
+        session.write_health(
+            make_health(session.name, 1.75e9, steps, measures, layers, values[..., part], loss[part], 1)
+        )
 
 
 def depth_of(last: np.ndarray, first: np.ndarray, labels: np.ndarray) -> DepthRecord:
@@ -188,6 +206,7 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "neuron_pairs.json": ("neuron_pairs", at | {"other": {"run": "wide", "step": 40}, "layer": "stem"}),
         "findings.json": ("findings", at),
         "evidence.json": ("evidence", at | {"kind": "dead", "layer": "stem"}),
+        "health.safetensors": ("health", {"run": "baseline", "columns": 20}),
         "attention.safetensors": ("attention", at | {"layer": "stem", "head": 1}),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
         "positions.safetensors": ("positions", at | {"layer": "stem", "neuron": 1}),

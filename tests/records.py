@@ -12,6 +12,8 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.health_codec import make_health
+from tensorboard_activis.health_part import HealthLayer, HealthPart
 from tensorboard_activis.summarize.sample import ranks
 from tests.recorded_positions import maps_with_means, positions_of, positions_recorded
 
@@ -110,8 +112,17 @@ def write_run(
     arguments: dict = {"class_names": CLASSES, "strict": True} | options
     recorder = Recorder(log_dir, small_graph(), small_layers(), **arguments)
     with small_positions(data, arguments.get("sample")):
+        recorder.session.write_health(small_health(recorder.session.name))
         _log(recorder, data, steps, batch, texts, columns)
     recorder.close()
+
+
+def small_health(session: str, steps: Sequence[int] = range(25), scale: float = 1) -> HealthPart:
+    """Made-up training health of `small_graph`: two measures of two layers."""
+    values = scale * np.arange(1, 4 * len(steps) + 1, dtype=np.float32).reshape(2, 2, -1) / 1024
+    layers = HealthLayer("stem.conv", "Conv2d"), HealthLayer("head", "Linear")
+    measures, loss = ("update_ratio", "gradient_norm"), np.ones(len(steps), np.float32)
+    return make_health(session, 1.75e9, tuple(steps), measures, layers, values, loss, 1)
 
 
 def _log(

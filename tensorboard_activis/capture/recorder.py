@@ -4,9 +4,7 @@ Everything that the callbacks share and that needs no framework is here: the loc
 snapshots.
 """
 
-import math
 import os
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,13 +29,12 @@ from tensorboard_activis.capture.isolation.interrupts import uninterrupted
 from tensorboard_activis.capture.options import DEFAULTS, RecorderOptions, check_options, options_of
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.run_directory import RunDirectory
+from tensorboard_activis.capture.session import Session
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.printable import printable
 from tensorboard_activis.steps import checked_step
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.write.arrays import ArrayWriter
-from tensorboard_activis.write.clock import Clock, session_time
-from tensorboard_activis.write.events import EventWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
 
@@ -55,6 +52,7 @@ class Recorder:
         strict: raise errors while logging instead of warning.
         guard: what reports errors while logging; None: one of its own, by `strict`.
         processes: the processes that log together; each makes a recorder for the same directory.
+        session: that training health is written in, too; None: one of its own.
         options: what is summarised and stored.
 
     Raises:
@@ -74,6 +72,7 @@ class Recorder:
         strict: bool = False,
         guard: Guard | None = None,
         processes: Processes | None = None,
+        session: Session | None = None,
         **options: Unpack[RecorderOptions],
     ) -> None:
         check_options(**options)
@@ -96,16 +95,12 @@ class Recorder:
         self._directory = (
             log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir, locked=self._processes.rank == 0)
         )
-        # The time comes first, so that sessions sort by their start.
-        clock = Clock(self._directory.path)
-        self._started = clock.now()
-        session = f"{session_time(self._started)}-{secrets.token_hex(4)}"
-        self._session = broadcast(self._processes, session if self._processes.rank == 0 else None) or session
-        self._events = EventWriter(self._directory.path, self._session, clock)
+        self.session = session or Session(self._directory)
+        name = broadcast(self._processes, self.session.name if self._processes.rank == 0 else None)
+        self._session_name = name or self.session.name
+        self._started, self._events = self.session.started, self.session.events
         self._instances = InstanceWriter(self._directory.path)
         self._written_graph = b""
-        #: Time stamp of the last event; it increases even if the clock is set back.
-        self._latest = self._started
         self._begun: Counter[int] = Counter()
         self._steps: list[int] = []
         #: Whether to leave out the line that says where the first snapshot is.
@@ -151,7 +146,7 @@ class Recorder:
             OSError: a file cannot be written.
         """
         step = checked_step(step)
-        arrays = ArrayWriter(self._directory.path, step, self._session, self._processes.rank, self._begun[step])
+        arrays = ArrayWriter(self._directory.path, step, self._session_name, self._processes.rank, self._begun[step])
         self._begun[step] += 1
         try:
             with self._processes.collective():
@@ -159,7 +154,7 @@ class Recorder:
                 yield collector
                 # A directory that was deleted meanwhile is made again, so that later snapshots are not lost as well.
                 self._directory.restore()
-                record = collector.finish(arrays, self._instances, self._session)
+                record = collector.finish(arrays, self._instances, self._session_name)
         except DisconnectedError:
             raise  # keep the file: the first process may be further and write the event that names it
         except BaseException:
@@ -192,13 +187,12 @@ class Recorder:
 
     def _write_event(self, record: schema.Snapshot) -> None:
         graph = codec.encode_graph(self.graph)
-        self._latest = max(record.wall_time, math.nextafter(self._latest, math.inf))
         blobs = {metadata.GRAPH_TAG: graph, metadata.SNAPSHOT_TAG: codec.encode_snapshot(record)}
         lost = self._events.is_lost
         again = self._events.goes_back(metadata.SNAPSHOT_TAG, record.step)
         if graph == self._written_graph and self._events.path.exists() and not lost and not again:
             del blobs[metadata.GRAPH_TAG]
-        self._events.write_blobs(blobs, record.step, self._latest)
+        self.session.write(blobs, record.step, record.wall_time)
         self._written_graph = graph
         self._supersede(record.step)
         if lost:
@@ -224,5 +218,5 @@ class Recorder:
         exclusively(lambda: uninterrupted(self._close))
 
     def _close(self) -> None:
-        self._events.close()
+        self.session.close()
         self._directory.close()

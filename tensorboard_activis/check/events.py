@@ -7,6 +7,7 @@ from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.blobs import Blob, Flaw, event_files, scan
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.health_codec import decode_health
 
 #: By kind of flaw, what can still be recovered from the file; `{}` is what was read before it.
 _LEFT = {
@@ -15,6 +16,12 @@ _LEFT = {
     "torn": "{} before it. The process that wrote it was killed in the middle of the next, which was never announced.",
     "undecodable": "Everything else in this file.",
     "newer": "Nothing of it here, and all of it with the newer version.",
+}
+
+_KINDS = {
+    metadata.GRAPH_TAG: "graph",
+    metadata.SNAPSHOT_TAG: "snapshot",
+    metadata.HEALTH_TAG: "training health",
 }
 
 
@@ -46,13 +53,16 @@ def check_events(directory: Path, report: Report) -> Events:
                 if one.tag == metadata.GRAPH_TAG:
                     nodes = (nodes or set()) | {node.key for node in codec.decode_graph(one.content).nodes}
                     continue
+                if one.tag == metadata.HEALTH_TAG:
+                    decode_health(one.content)
+                    continue
                 digest = codec.digest_of(one.content)
                 snapshot = seen.pop(digest, None) or codec.decode_snapshot(one.content)
                 seen[digest] = snapshot
                 _check_agreement(one, snapshot.step, path.name, report)
                 steps.append(snapshot.step)
             except UnreadableError as error:
-                what = "graph" if one.tag == metadata.GRAPH_TAG else "snapshot"
+                what = _KINDS[one.tag]
                 report.add(f"{path.name}, {what} of step {one.step}", str(error), "Every other event of this file.")
     if seen and nodes is None:
         report.add("graph", "No event holds one that can be read.", "The snapshots, without the picture of the model.")

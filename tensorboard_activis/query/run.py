@@ -5,6 +5,7 @@ import os
 from tensorboard_activis import schema
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.query.findings.finding import Finding
+from tensorboard_activis.query.health.marks import Mark, marks
 from tensorboard_activis.query.snapshot import Snapshot
 from tensorboard_activis.read import run
 
@@ -40,6 +41,10 @@ class Run(run.Run):
     def findings(self) -> Records[Finding]:
         """What is wrong with the model at the latest step, see `Snapshot.findings`. Raises NotFoundError when there is none."""
         return self.latest.findings()
+
+    def health_marks(self) -> Records[Mark]:
+        """What stands out in training health, by its first step. Raises NotFoundError where none was recorded."""
+        return marks(self.health)
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

@@ -10,6 +10,9 @@ import numpy as np
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.blobs import Blobs, read_blobs
 from tensorboard_activis.errors import NotFoundError, UnreadableError, warn
+from tensorboard_activis.health_codec import decode_health
+from tensorboard_activis.health_part import HealthPart
+from tensorboard_activis.read.health import Health, joined
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.steps import shown_step, whole_number
 
@@ -60,11 +63,14 @@ class Run:
     def _load(self, contents: Blobs) -> None:
         problems = list(contents.problems)
         snapshots = []
+        self._health_records: list[HealthPart] = []
         self._graph: schema.Graph | None = None
         for blob in contents.blobs:
             try:
                 if blob.tag == metadata.GRAPH_TAG:
                     self._graph = codec.decode_graph(blob.content)
+                elif blob.tag == metadata.HEALTH_TAG:
+                    self._health_records.append(decode_health(blob.content))
                 else:
                     snapshots.append(codec.decode_snapshot(blob.content))
             except UnreadableError as error:
@@ -90,6 +96,20 @@ class Run:
         if self._graph is None:
             raise UnreadableError(f"{self.directory} has no graph that can be read. {' '.join(self.problems)}".strip())
         return self._graph
+
+    @property
+    def health(self) -> Health:
+        """Training health: what was measured of every layer during training, float32 [measures, layers, steps].
+
+        Raises:
+            NotFoundError: the run was logged without `health=True`.
+        """
+        health = joined(self._health_records)
+        if health is None:
+            raise NotFoundError(
+                f"{self.directory} has no training health: it is recorded with health=True. {' '.join(self.problems)}".strip()
+            )
+        return health
 
     @property
     def latest(self) -> SnapshotReader:

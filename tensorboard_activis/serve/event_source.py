@@ -11,6 +11,8 @@ from tensorboard.data import provider
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.health_codec import decode_health
+from tensorboard_activis.health_part import HealthPart
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.content import named_files
 from tensorboard_activis.read.run import current
@@ -21,6 +23,8 @@ from tensorboard_activis.serve.newest import NewestOfEachStep
 
 #: Sizes of the caches in bytes: brief descriptions of snapshots, whole records, and graphs as JSON.
 _BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 32 << 20, 64 << 20
+#: Of the cache of training health.
+_HEALTH_BYTES = 64 << 20
 #: Approximate bytes of objects in memory, besides their strings and numbers.
 _BRIEF, _LAYER, _COLUMN, _SUBSET, _NAME = 900, 3_000, 500, 300, 100
 _ALL_EVENTS = 1_000_000
@@ -80,6 +84,15 @@ class Entry:
         return self.brief.session if self.brief else ""
 
 
+@dataclass(frozen=True, slots=True)
+class HealthRecord:
+    """A part of a run's training health, with the digest of its bytes; or the problem because of which it cannot be read."""
+
+    digest: str
+    record: HealthPart | None
+    problem: str = ""
+
+
 class _NotThereError(UnreadableError):
     """TensorBoard listed a blob that it does not have any more."""
 
@@ -96,6 +109,7 @@ class EventSource:
         self._entries: Cache[Entry] = Cache(_BRIEF_BYTES)
         self._records: Cache[schema.Snapshot] = Cache(_RECORD_BYTES)
         self._graphs: Cache[bytes] = Cache(_GRAPH_BYTES)
+        self._health: Cache[HealthRecord] = Cache(_HEALTH_BYTES)
 
     def run_names(self, scope: RequestScope) -> list[str]:
         """The names of all runs that TensorBoard knows."""
@@ -168,6 +182,24 @@ class EventSource:
         blob = self._blob(scope, datums[-1].values[0].blob_key)
         return self._graphs.get(codec.digest_of(blob), lambda: encode_json(model_graph(codec.decode_graph(blob))), len)
 
+    def health(self, scope: RequestScope, data: Data, edition: int) -> list[HealthRecord]:
+        """The parts of a run's training health in the order of the events; `edition` is that of the run's event files."""
+        found = []
+        for datum in data.get(metadata.HEALTH_TAG, ()):
+            if datum.values:
+                check_time()
+                key = datum.values[0].blob_key
+                name = (scope.experiment, key, datum.wall_time, edition)
+                found.append(self._health.get(name, lambda key=key: self._health_record(scope, key), _health_weight))
+        return found
+
+    def _health_record(self, scope: RequestScope, key: str) -> HealthRecord:
+        blob = self._blob(scope, key)
+        try:
+            return HealthRecord(codec.digest_of(blob), decode_health(blob))
+        except UnreadableError as error:
+            return HealthRecord(codec.digest_of(blob), None, str(error))
+
     def _entry(
         self, scope: RequestScope, datum: provider.BlobSequenceDatum, edition: int, more: Callable[[], bool]
     ) -> Entry:
@@ -223,6 +255,13 @@ def _record_weight(record: schema.Snapshot) -> int:
     inline = sum(len(array.inline) + _NAME * len(array.files) for array in arrays)
     objects = _LAYER * len(record.layers) + _COLUMN * len(record.columns) + _SUBSET * len(record.subsets)
     return inline + objects + sum(60 + len(name) for name in record.class_names)
+
+
+def _health_weight(part: HealthRecord) -> int:
+    record = part.record
+    if record is None:
+        return _BRIEF + len(part.problem)
+    return _BRIEF + len(record.values.inline) + 40 * len(record.steps) + 2 * _NAME * len(record.layers)
 
 
 def _retried(call: Callable[[], _Result]) -> _Result:

@@ -9,6 +9,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query import describe, graph
 from tensorboard_activis.query.findings import evidence
+from tensorboard_activis.query.health import health
 from tensorboard_activis.query.instances import column_statistics, columns, facets, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
@@ -25,6 +26,7 @@ from tensorboard_activis.query.neurons import (
 )
 from tensorboard_activis.query.positions import attention, maps
 from tensorboard_activis.query.positions import neuron as neuron_positions
+from tensorboard_activis.read.health import Health
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
 
@@ -194,6 +196,11 @@ def evidence_of_finding(
 ) -> evidence.Evidence:
     """The route `evidence`."""
     return evidence.evidence(snapshot, steps, evidence_subject(parameters))
+
+
+def health_of_run(recorded: Health, parameters: Parameters) -> health.TrainingHealth:
+    """The route `health`."""
+    return health.training_health(recorded, parameters.integer("columns", health.DEFAULT_COLUMNS))
 
 
 def one_subset(snapshot: SnapshotReader, parameters: Parameters) -> subset.SubsetDetail:

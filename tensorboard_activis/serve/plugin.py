@@ -28,8 +28,9 @@ from tensorboard_activis.serve.responses import (
     bytes_response,
     download_response,
     error_response,
+    unchanged_response,
 )
-from tensorboard_activis.serve.routes import SnapshotRoutes, route
+from tensorboard_activis.serve.routes import SnapshotRoutes, etag_of, route
 from tensorboard_activis.serve.runs import Runs
 from tensorboard_activis.serve.static_files import static_response
 
@@ -70,6 +71,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/evidence": routes.answer_with_others(self._evidence_steps, handlers.evidence_of_finding),
             "/projection": route(self._projection),
             "/findings": route(self._find),
+            "/health": route(self._health),
             "/export": routes.respond(self._export),
             "/content": routes.respond(self._content),
             **{f"/{name}": routes.answer(handler) for name, handler in handlers.ROUTES.items()},
@@ -154,6 +156,14 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _found(self, scope: RequestScope, parameters: Parameters, action: str | None) -> Findings:
         """The route `findings`."""
         return self._findings.find(self._steps(scope, parameters.string("run"), parameters.integer("step")), action)
+
+    def _health(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
+        health, digest = self._runs.health(scope, parameters.string("run"))
+        etag = etag_of(request, parameters, [digest])
+        if etag in request.if_none_match:
+            return unchanged_response(request, etag)
+        with self._slots:
+            return answer_response(request, handlers.health_of_run(health, parameters), etag)
 
     def _steps(self, scope: RequestScope, run: str, step: int) -> list[SnapshotReader]:
         """The snapshots of a run up to a step, that step last."""

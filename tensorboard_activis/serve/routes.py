@@ -68,7 +68,7 @@ class SnapshotRoutes:
 
         def app(request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
             snapshot = self.snapshot(scope, parameters)
-            etag = etag_of(request, parameters, [snapshot])
+            etag = etag_of(request, parameters, [snapshot.digest])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)
             with self._slots:
@@ -92,7 +92,7 @@ class SnapshotRoutes:
         def app(request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
             snapshot = self.snapshot(scope, parameters)
             other_snapshots = others(scope, snapshot, parameters)
-            etag = etag_of(request, parameters, [snapshot, *other_snapshots])
+            etag = etag_of(request, parameters, [one.digest for one in (snapshot, *other_snapshots)])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)
             with self._slots:
@@ -101,8 +101,8 @@ class SnapshotRoutes:
         return route(app)
 
 
-def etag_of(request: werkzeug.Request, parameters: Parameters, snapshots: Sequence[SnapshotReader]) -> str:
-    """The `ETag` of an answer: a hash of version, route, parameters, and the content of the snapshots."""
-    parts = (tensorboard_activis.__version__, request.path, *(snapshot.digest for snapshot in snapshots))
+def etag_of(request: werkzeug.Request, parameters: Parameters, digests: Sequence[str]) -> str:
+    """The `ETag` of an answer: a hash of version, route, parameters, and the digests of what it was made of."""
+    parts = (tensorboard_activis.__version__, request.path, *digests)
     names = "\0".join(parts).encode(errors="replace")
     return hashlib.blake2b(names + b"\0" + parameters.key, digest_size=12).hexdigest()

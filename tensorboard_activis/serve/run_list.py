@@ -66,11 +66,13 @@ class RunInfo:
         name: the directory that the user gave, the parent of our own `activis` directory.
         problems: what cannot be read of it, in words.
         steps: ascending.
+        health: the last training step whose health is known; null where none was recorded.
     """
 
     name: str
     problems: tuple[str, ...]
     steps: Records[StepInfo]
+    health: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,9 @@ class RunList:
             for entry in self._events.current(scope, data, edition, in_time).values():
                 complete &= entry.lasting
                 steps.append(_step(entry, names))
-        answer = RunInfo(run, tuple(problems), Records(StepInfo, steps))
+        health = fingerprint.series.get(metadata.HEALTH_TAG)
+        last = None if health is None else health.max_step
+        answer = RunInfo(run, tuple(problems), Records(StepInfo, steps), last)
         if complete:
             described = _CachedRun(fingerprint, at, answer)
             self._cache.put((scope.experiment, run), described, _STEP * (1 + len(steps) + len(fingerprint.files)))

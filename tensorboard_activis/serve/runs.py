@@ -1,6 +1,8 @@
 """Finds runs, graphs and snapshots: records from TensorBoard's data provider, arrays from the run's directory."""
 
+import hashlib
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from tensorboard.plugins import base_plugin
@@ -8,6 +10,7 @@ from tensorboard.plugins import base_plugin
 from tensorboard_activis import metadata
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.content import content_digest
+from tensorboard_activis.read.health import Health, joined
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import run_list
 from tensorboard_activis.serve.directories import roots, run_directory
@@ -69,6 +72,20 @@ class Runs:
         if graph is None:
             raise NotFoundError(f"The run {run:.80} has no graph.")
         return graph
+
+    def health(self, scope: RequestScope, run: str) -> tuple[Health, str]:
+        """Training health of a run, and a digest of the records that it was joined from. Raises NotFoundError, UnreadableError."""
+        name, data = self._find(scope, run)
+        parts = self._events.health(scope, data, self._editions.edition(run_directory(name, self._roots)))
+        health = joined(part.record for part in parts if part.record is not None)
+        problems = dict.fromkeys(part.problem for part in parts if part.problem)
+        if health is None and problems:
+            raise UnreadableError(f"The training health of {run:.80} cannot be read. {' '.join(problems)}")
+        if health is None:
+            raise NotFoundError(f"The run {run:.80} has no training health. It is recorded with health=True.")
+        digest = hashlib.blake2b("\0".join(part.digest for part in parts).encode(), digest_size=16).hexdigest()
+        notes = *health.notes, *(f"Some of it cannot be read: {problem}" for problem in problems)
+        return replace(health, notes=notes), digest
 
     def _find(self, scope: RequestScope, run: str) -> tuple[str, Data]:
         own = metadata.RUN_DIRECTORY if run == "." else f"{run}/{metadata.RUN_DIRECTORY}"

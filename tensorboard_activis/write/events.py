@@ -4,7 +4,7 @@ import errno
 import io
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class EventWriter:
         self._count = 0
         self._started = self.reached = False
         self._steps: dict[str, int] = {}
+        #: Training health is of the steps before this one: a session's start must leave them.
+        self._beyond = 0
         self._last: Path | None = None
         self.path = self._next_path()
 
@@ -74,34 +76,54 @@ class EventWriter:
         """Appends one blob sequence of length 1; see `write_blobs`."""
         self.write_blobs({tag: blob}, step, wall_time)
 
-    def write_blobs(self, blobs: Mapping[str, bytes], step: int, wall_time: float) -> None:
-        """Appends a blob sequence of length 1 for each tag; they are on disk when this returns.
+    def write_blobs(
+        self,
+        blobs: Mapping[str, bytes],
+        step: int,
+        wall_time: float,
+        scalars: Sequence[tuple[str, float]] = (),
+        *,
+        beside: bool = False,
+    ) -> None:
+        """Appends a blob sequence of length 1 for each tag, and scalars (tag, value); they are on disk when this returns.
+
+        Arguments:
+            beside: what is written counts steps of its own, as training health does, which are not those of snapshots: it
+                neither makes a session start nor is forgotten at the start of one that comes after it.
 
         Raises:
             OSError: the disk is full, the directory is gone, … What was half written is cut off again.
         """
         self.reached = False
+        events = [_event(tag, blob, step, wall_time) for tag, blob in blobs.items()]
+        events += [_scalar_event(tag, value, step, wall_time) for tag, value in scalars]
+        records = b"".join(framed(event.SerializeToString()) for event in events)
+        if beside:
+            self._append(records, None)
+            self._beyond = max(self._beyond, step + 1)
+            return
         if any(self.goes_back(tag, step) for tag in blobs):
             self._begin_next_file()
             self._started = False
-        events = [_event(tag, blob, step, wall_time) for tag, blob in blobs.items()]
         try:
-            self._append(b"".join(framed(event.SerializeToString()) for event in events), step)
+            self._append(records, max(step, self._beyond))
         finally:
             if self.reached:
                 self._steps = {tag: last for tag, last in self._steps.items() if last < step}
                 self._steps |= dict.fromkeys(blobs, step)
 
-    def _append(self, records: bytes, step: int) -> None:
+    def _append(self, records: bytes, start: int | None) -> None:
+        """Appends records, behind the start of the session at the step `start` if it was not written yet; None: without it."""
         try:
             if is_own(self.path) and not self.is_lost:
-                self._extend(records)
+                self._extend(self._start_record(start) + records)
             else:
                 if os.path.lexists(self.path):  # a link, or a file of two names: neither is written to, nor replaced
                     self.close()
                     self._count += 1
                     self.path = self._next_path()
-                self._begin(records, step)
+                self._begin(records, start)
+            self._started |= start is not None
             self._last = self.path
         except BaseException:
             self._begin_next_file()
@@ -113,10 +135,11 @@ class EventWriter:
         self._count += 1
         self.path = self._next_path()
 
-    def _begin(self, records: bytes, step: int) -> None:
+    def _begin(self, records: bytes, start: int | None) -> None:
         self.close()
         self._started &= not self.is_lost
-        content = self._preface(step) + records
+        version = event_pb2.Event(wall_time=self._clock.now(), file_version="brain.Event:2")
+        content = framed(version.SerializeToString()) + self._start_record(start) + records
         path = self._directory / metadata.partial_events_name(self._session)
         try:
             with replacing(self.path, path) as partial, io.FileIO(partial, "wb", opener=own_opener) as file:
@@ -127,7 +150,6 @@ class EventWriter:
                 self.path.unlink(missing_ok=True)  # an interrupt comes as late as it likes
                 self.reached = False
             raise
-        self._started = True
 
     def _extend(self, records: bytes) -> None:
         if self._file is None:
@@ -145,17 +167,15 @@ class EventWriter:
                 self.reached = False
             raise
 
-    def _preface(self, step: int) -> bytes:
-        """The records at the start of the file: its version, and in a session's first file the session's start."""
-        now = self._clock.now()
-        version = event_pb2.Event(wall_time=now, file_version="brain.Event:2")
-        preface = framed(version.SerializeToString())
-        if not self._started:
-            # Of two events of one step TensorBoard's Python loader shows the older: a start makes it forget what was
-            # written before from this step on.
-            start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            preface += framed(event_pb2.Event(wall_time=now, step=step, session_log=start_log).SerializeToString())
-        return preface
+    def _start_record(self, step: int | None) -> bytes:
+        """The start of the session as a record, where it is still to be written; else nothing."""
+        if self._started or step is None:
+            return b""
+        # Of two events of one step TensorBoard's Python loader shows the older: a start makes it forget what was
+        # written before from this step on.
+        start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        event = event_pb2.Event(wall_time=self._clock.now(), step=step, session_log=start_log)
+        return framed(event.SerializeToString())
 
     def close(self) -> None:
         """Closes the file; safe to call twice."""
@@ -175,6 +195,17 @@ def _event(tag: str, blob: bytes, step: int, wall_time: float) -> event_pb2.Even
     # Rank 1: RustBoard drops a blob sequence of rank 0, and the Python loader fails on it.
     value.tensor.tensor_shape.dim.add(size=1)
     value.tensor.string_val.append(blob)
+    return event
+
+
+def _scalar_event(tag: str, value: float, step: int, wall_time: float) -> event_pb2.Event:
+    """An event with one scalar, as TensorBoard's own dashboards show it."""
+    event = event_pb2.Event(wall_time=wall_time, step=step)
+    one = event.summary.value.add(tag=tag)
+    one.metadata.plugin_data.plugin_name = "scalars"
+    one.metadata.data_class = summary_pb2.DataClass.DATA_CLASS_SCALAR
+    one.tensor.dtype = types_pb2.DT_FLOAT
+    one.tensor.float_val.append(value)
     return event
 
 

@@ -25,11 +25,15 @@ STUFFED = {
     "effects": "pb.Snapshot, b'\\x8a\\x01' + length(2 * HALF) + b'\\x1a\\0' * HALF",
     "notes": "pb.Snapshot, b'\\x6a\\0' * HALF",
     "metrics": "pb.Snapshot, b'\\x42\\0' * HALF",
+    "health steps": "pb.Health, stuffed(pb.Health(steps=[0] * HALF))",
+    "health layers": "pb.Health, b'\\x2a\\0' * HALF",
+    "health measures": "pb.Health, b'\\x22\\0' * HALF",
+    "health notes": "pb.Health, b'\\x4a\\0' * HALF",
     "shapes": "pb.Snapshot, stuffed(pb.Snapshot(columns=[pb.Column(values=pb.Array(dtype='int32', shape=[1] * HALF))]))",
 }
 DECODE = """
 import time
-from tensorboard_activis import activis_pb2 as pb, bounds, codec
+from tensorboard_activis import activis_pb2 as pb, bounds, codec, health_codec
 from google.protobuf.internal.encoder import _VarintBytes as length
 from tests.hostile.peak import peak_megabytes
 from tensorboard_activis.errors import UnreadableError
@@ -44,7 +48,8 @@ blob = bytes(blob)
 assert 0.4 * bounds.MAX_BLOB < len(blob) <= bounds.MAX_BLOB, len(blob)
 begun = time.process_time()
 try:
-    (codec.decode_graph if kind is pb.Graph else codec.decode_snapshot)(blob)
+    decoders = {{pb.Graph: codec.decode_graph, pb.Snapshot: codec.decode_snapshot, pb.Health: health_codec.decode_health}}
+    decoders[kind](blob)
 except UnreadableError as error:
     print(time.process_time() - begun, peak_megabytes(), error)
 """

@@ -37,6 +37,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "subset": AT | {"layer": "head", "row": ROWS[1]},
     "findings": AT,
     "evidence": AT | {"kind": "dead", "layer": "head"},
+    "health": {"run": "run1"},
     "attention": AT | {"layer": "head", "head": 1},
     "content": AT | {"index": 3},
 }

@@ -1,0 +1,1 @@
+"""Training health: layers over the steps of training, and what stands out in them."""
