@@ -167,6 +167,7 @@ class ActiVisLogger(Logger):
                 probabilities=self._capture.probabilities,
                 unit=self._options["unit"],
                 positions=self._options["positions"],
+                effects=self._capture.effects,
                 convert=torch_convert,
                 guard=self._guard,
                 processes=self._processes,

@@ -77,8 +77,9 @@ CAPTURE_ROOMS = {
     "instances": {"tasks", "distributed"},
     "graph": set(),
     "isolation": set(),
-    "": {"tasks", "distributed", "instances", "graph", "isolation"},
-    "data": {"tasks", "distributed", "instances", "graph", "isolation", ""},
+    "effects": {"distributed"},
+    "": {"tasks", "distributed", "instances", "graph", "isolation", "effects"},
+    "data": {"tasks", "distributed", "instances", "graph", "isolation", "effects", ""},
 }
 FRAMEWORK_ROOMS = {
     "torch/model": set(),

@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorboard_activis.capture.batch_positions import BatchPositions
 from tensorboard_activis.capture.depth import DepthRecord
+from tensorboard_activis.capture.effects.rerun import Repeatable
 from tensorboard_activis.capture.instances.audio import Audio
 from tensorboard_activis.capture.instances.contents import Texts, Tokens
 from tensorboard_activis.capture.instances.contexts import PlaceContexts, TokenContexts
@@ -44,6 +45,7 @@ class BatchRecord:
         pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come after
             all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
         patterns: of pinned instances, by layer of heads.
+        repeatable: how instances of the batch are run again, to measure effects; None: not at all.
     """
 
     activations: Mapping[str, np.ndarray]
@@ -61,3 +63,4 @@ class BatchRecord:
     contexts: TokenContexts | PlaceContexts | None = None
     pinned: bool = False
     patterns: Mapping[str, Patterns] = field(default_factory=dict)
+    repeatable: Repeatable | None = None

@@ -1,6 +1,7 @@
 """Collects one snapshot: updates statistics and the sample with every batch, and writes the result at the end."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,8 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_positions import BatchPositions
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, broadcast
+from tensorboard_activis.capture.effects.margins import margins
+from tensorboard_activis.capture.effects.measuring import MeasuredLayer, measure, refusal
 from tensorboard_activis.capture.gathering import GatheredBatch, Gathering
 from tensorboard_activis.capture.instances.columns import prediction_table
 from tensorboard_activis.capture.instances.position_ids import Ids, checked, hashes_of, new_of, stored_ids
@@ -114,6 +117,8 @@ class SnapshotCollector:
             stored |= batch.depth.columns(new[chosen])
         if batch.positions is not None:
             stored |= self._positions(positions, values, hashes, chosen)
+        if batch.repeatable is not None:
+            self._keep_errors(batch, predictions, outputs, hashes, new, chosen)
         gathered = GatheredBatch(values, membership, chosen, hashes[chosen], stored)
         if not self._gathering.fits(gathered):
             self._summarize()
@@ -138,7 +143,58 @@ class SnapshotCollector:
             stored = distribute_sample(self._processes, self.collected, self._options.sample)
         else:
             stored = StoredInstances.of_single_process(self.collected)
+        self._measure_effects(stored.order)
         return publish(self._options, self.collected, stored, self._step, arrays, instances, session, self._processes)
+
+    def _keep_errors(
+        self,
+        batch: BatchRecord,
+        predictions: Predictions,
+        outputs: Any,
+        hashes: np.ndarray,
+        new: np.ndarray,
+        chosen: np.ndarray,
+    ) -> None:
+        """Keeps what it takes to run the errors among the chosen instances again; `new` are the rows of all in the batch."""
+        correct, collected = predictions.columns.get("correct"), self.collected
+        if self._options.effects is None or correct is None or refusal(collected.evaluator.task, labelled=True):
+            return
+        wrong = chosen[correct[chosen] == 0]
+        label = predictions.label[wrong]
+        found = margins(outputs[wrong], label, probabilities=collected.evaluator.probabilities)
+        finite = np.isfinite(found)
+        wrong, label, found = wrong[finite], label[finite], found[finite]
+        assert batch.repeatable is not None
+        collected.errors.add(hashes[wrong], new[wrong], label, found, batch.repeatable, collected.sample.bound)
+
+    def _measure_effects(self, order: np.ndarray) -> None:
+        """Measures effects on the errors in the sample, whose hashes in all processes are `order`."""
+        options, collected, evaluator = self._options.effects, self.collected, self.collected.evaluator
+        if options is None:
+            return
+        reason = refusal(evaluator.task, evaluator.labelled)
+        if reason:
+            collected.notes.append(reason)
+            return
+        layers = [self._measured_layer(index) for index in range(len(self._options.layers))]
+        measured, notes = measure(
+            options, collected.errors, order, collected.seen, layers, evaluator.probabilities, self._processes
+        )
+        collected.effects = measured, [layer for layer in layers if layer.name not in measured.failures]
+        collected.notes += notes
+
+    def _measured_layer(self, index: int) -> MeasuredLayer:
+        info, collected = self._options.layers[index], self.collected
+        assert collected.subsets is not None
+        rows = np.flatnonzero([subset.kind == "class" for subset in collected.subsets.records()])
+
+        def means(labels: np.ndarray) -> np.ndarray:
+            known = labels < rows.size  # of very many classes not all have statistics
+            found = np.full((labels.size, info.neurons), np.nan)
+            found[known] = collected.moments.statistics(index).mean[rows[labels[known]]]
+            return found
+
+        return MeasuredLayer(info.name, info.neurons, info.reducer != "none", means)
 
     def _share_decisions(self, decide: Callable[[], None] | None) -> None:
         """Shares what the first batch decides, such as the task: the first process that has data decides for all processes."""

@@ -22,6 +22,8 @@ from tensorboard_activis.errors import ConfigurationError
 T = TypeVar("T")
 #: Instances per neuron whose positions are stored.
 MOST_STRONGEST = 256
+#: What may be measured of errors.
+EFFECTS = ("gradients", "tried")
 
 
 class RecorderOptions(TypedDict, total=False):
@@ -103,11 +105,26 @@ class PositionOptions(TypedDict, total=False):
     positions: int
 
 
+class EffectOptions(TypedDict, total=False):
+    """What single neurons do to errors.
+
+    Attributes:
+        effects: for classification, what is measured of stored wrong instances at the end of each pass, by running these again:
+            "gradients": how each neuron acts on the margin (the logit of the label minus the highest other); "tried": also what
+            becomes of the at most 32 surest errors when the five neurons of a layer that act most are set to their mean over
+            the label's class. None: nothing. docs/performance.md says what it costs.
+        effects_share: at most this share of all instances is run again for `effects`, and at least one.
+    """
+
+    effects: str | None
+    effects_share: float
+
+
 class KerasOptions(SharedOptions, PositionOptions, total=False):
     """The keywords of the callback for Keras that other faces have as well."""
 
 
-class TorchOptions(SharedOptions, PositionOptions, total=False):
+class TorchOptions(SharedOptions, PositionOptions, EffectOptions, total=False):
     """The keywords of all faces for PyTorch.
 
     Attributes:
@@ -148,6 +165,7 @@ DEFAULTS: Mapping[str, Any] = {
     "graph": "recorded",
     "depth": True,
     "unit": "instance",
+    "effects_share": 0.05,
     "strict": False,
 }
 _GROUPS = (
@@ -156,6 +174,7 @@ _GROUPS = (
     InstanceOptions,
     SharedOptions,
     PositionOptions,
+    EffectOptions,
     TorchOptions,
     LoggerOptions,
 )
@@ -208,12 +227,29 @@ def check_options(**options: Unpack[TorchOptions]) -> None:
         raise ConfigurationError(
             f"positions must be a number of instances per neuron from 0 (none) to {MOST_STRONGEST}; got {positions!r:.60}."
         )
+    _check_effects(options.get("effects"), options.get("effects_share", DEFAULTS["effects_share"]))
+    if options.get("effects") is not None and options.get("unit") == "position":
+        raise ConfigurationError(
+            "effects= is of whole instances, and unit='position' takes each token or place for one. Leave one of them out."
+        )
     InstanceMetadata(options.get("id"), options.get("columns"))
     audio = options.get("audio")
     if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):
         raise ConfigurationError(
             "audio must be the number of values per second, where inputs are waveforms, or a function of a batch that "
             f"returns (waveforms, that number); got {audio!r:.60}."
+        )
+
+
+def _check_effects(effects: object, share: object) -> None:
+    if effects is not None and (not isinstance(effects, str) or effects not in EFFECTS):
+        raise ConfigurationError(
+            'effects must be "gradients", "tried" (which takes longer), or None for neither; got ' + f"{effects!r:.60}."
+        )
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        raise ConfigurationError(
+            "effects_share must be a share of all instances, above 0 and at most 1, such as 0.05; got "
+            + f"{share!r:.60}."
         )
 
 

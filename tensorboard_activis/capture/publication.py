@@ -10,6 +10,9 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.depth import DepthTotals
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.distributed.writer import DistributedWriter
+from tensorboard_activis.capture.effects.errors import KeptErrors
+from tensorboard_activis.capture.effects.measuring import EffectPlan, Measured, MeasuredLayer
+from tensorboard_activis.capture.effects.record import effects_record
 from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.instances.duplicates import DuplicateFilter
 from tensorboard_activis.capture.instances.patterns import Patterns, PinnedPatterns
@@ -44,6 +47,7 @@ class SnapshotOptions:
     probabilities: bool | None = None
     unit: str = "instance"
     convert: Convert = numpy_convert
+    effects: EffectPlan | None = None
 
 
 @dataclass
@@ -62,6 +66,8 @@ class Collected:
         invalid_labels: labels that are no class. nonfinite: instances whose outputs are NaN or infinite.
         depth: prediction by depth, over all instances.
         positions: by layer, where its neurons are active; None for a layer without positions.
+        errors: those that can be in the sample, to measure effects.
+        effects: as they were measured at the end, of which layers; None: they were not.
         notes: what else is to be said of the snapshot, in words; of the first process.
     """
 
@@ -84,6 +90,8 @@ class Collected:
     notes: list[str] = field(default_factory=list)
     wall_time: float = field(default_factory=time.time)
     depth: DepthTotals = field(default_factory=DepthTotals)
+    errors: KeptErrors = field(default_factory=KeptErrors)
+    effects: tuple[Measured, Sequence[MeasuredLayer]] | None = None
 
     @classmethod
     def begin(cls, options: SnapshotOptions, processes: Processes) -> "Collected":
@@ -170,6 +178,10 @@ def publish(
         columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
     layers = _layers(options, collected, stored, writer, processes)
     depth = _depth(collected, read, writer)
+    effects = None
+    if options.effects is not None and collected.effects is not None and processes.rank == 0:
+        measured, of_layers = collected.effects
+        effects = effects_record(options.effects, measured, stored.order, of_layers, writer)
     return schema.Snapshot(
         step=step,
         wall_time=collected.wall_time,
@@ -187,6 +199,7 @@ def publish(
         notes=tuple(_notes(collected)),
         depth=depth,
         unit="" if options.unit == "instance" else options.unit,
+        effects=effects,
     )
 
 

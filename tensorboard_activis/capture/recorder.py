@@ -23,6 +23,7 @@ from tensorboard_activis.capture.distributed.processes import (
     SingleProcess,
     broadcast,
 )
+from tensorboard_activis.capture.effects.measuring import EffectPlan
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import uninterrupted
@@ -48,6 +49,7 @@ class Recorder:
         probabilities: whether the model's outputs are probabilities; None: detected in the first batch.
         unit: what an instance is: "instance", or "position" of a sequence or map.
         positions: of how many instances per neuron the values at all positions are stored, where batches have these; 0: none.
+        effects: what is measured of errors, where batches can be run again; None: nothing.
         convert: converts float32 to float16, where a framework is faster than numpy.
         strict: raise errors while logging instead of warning.
         guard: what reports errors while logging; None: one of its own, by `strict`.
@@ -68,6 +70,7 @@ class Recorder:
         probabilities: bool | None = None,
         unit: str = "instance",
         positions: int = DEFAULTS["positions"],
+        effects: EffectPlan | None = None,
         convert: Convert = numpy_convert,
         strict: bool = False,
         guard: Guard | None = None,
@@ -90,6 +93,7 @@ class Recorder:
             probabilities,
             unit,
             convert,
+            effects,
         )
         self.guard = guard or Guard(strict, self._processes)
         self._directory = (

@@ -46,6 +46,7 @@ def test_a_face_gets_every_option() -> None:
         "sample": 7,
         "graph": "recorded",
         "positions": 16,
+        "effects_share": 0.05,
         "depth": True,
         "unit": "instance",
         "strict": False,

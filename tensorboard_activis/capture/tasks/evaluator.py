@@ -55,6 +55,11 @@ class TaskEvaluator:
         has_classes = self.task in ("classification", "multilabel", "tokens") and self.classes > 0
         return self.labelled and (has_classes or self.has_texts)
 
+    @property
+    def probabilities(self) -> bool:
+        """Whether outputs are probabilities, as far as is known."""
+        return bool(self._probabilities)
+
     def evaluate(
         self,
         outputs: np.ndarray | TokenScores | Predictions | None,

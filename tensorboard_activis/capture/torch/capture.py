@@ -1,6 +1,5 @@
 """Evaluates a torch model on the evaluation data, or watches the user's evaluation, and gives the activations batch by batch."""
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from typing import Any
@@ -32,7 +31,8 @@ from tensorboard_activis.capture.torch.expected_sample import ExpectedSample
 from tensorboard_activis.capture.torch.model.evaluation_mode import run_in_evaluation_mode
 from tensorboard_activis.capture.torch.passes import PassCollector
 from tensorboard_activis.capture.torch.recorded_model import RecordedModel
-from tensorboard_activis.capture.torch.watch import Watch
+from tensorboard_activis.capture.torch.rerun import TorchRerun, effect_plan
+from tensorboard_activis.capture.torch.watch import Watch, weakly
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 
 
@@ -49,6 +49,7 @@ class TorchCapture:
     Attributes:
         recorded: the model with its graph and layers.
         metadata: the user's ids and columns.
+        effects: what is measured of errors; None: nothing.
         first: what the first instances give, for a check before training; None without data, or if the first batch is another
             process's.
 
@@ -69,6 +70,7 @@ class TorchCapture:
         self.recorded = RecordedModel(
             model, layers, reducer, graph, self._processes, depth=options["depth"], unit=options["unit"]
         )
+        self.effects = effect_plan(options, self.recorded, self._processes)
         self.metadata = InstanceMetadata(options["id"], options["columns"])
         texts = options["texts"] or decoder(options["tokenizer"])
         self._instances: BatchReader | None = None
@@ -155,6 +157,7 @@ class TorchCapture:
                 stream.run,
                 stream,
                 self._sample.recorder(self.metadata, self._order),
+                self._rerun(model, lambda work: run_in_evaluation_mode(self.recorded.module, (), work)),
             )
             return bracketed(collector.attach, lambda: run_passes(model, collector), lambda failed: collector.detach())
 
@@ -210,8 +213,9 @@ class TorchCapture:
                 guarded,
                 stream,
                 self._sample.recorder(self.metadata),
-                _weakly(watch.on_error),
-                _weakly(watch.add_unlabelled),
+                self._rerun(module, guarded),
+                weakly(watch.on_error),
+                weakly(watch.add_unlabelled),
                 in_batches=in_batches,
             )
 
@@ -236,6 +240,12 @@ class TorchCapture:
         )
         bracketed(watch.open, lambda: None, lambda failed: watch.close(ActiVisError("interrupted")) if failed else None)
         return watch
+
+    def _rerun(self, model: nn.Module, guarded: Callable[[Callable[[], Any]], Any]) -> TorchRerun:
+        return TorchRerun(self.recorded, model, self._score, guarded, wanted=self.effects is not None)
+
+    def _score(self, output: Any, instances: int) -> Any:
+        return None if self._instances is None else self._instances.score.of(output, instances)
 
     def _instance_reader(
         self, batch: Batch, output: Any, is_own_output: bool = True, instances: int | None = None
@@ -317,6 +327,7 @@ class TorchCapture:
             stream.run,
             stream,
             self._sample.recorder(self.metadata),
+            self._rerun(model, stream.run),
         )
         bracketed(
             collector.attach,
@@ -379,15 +390,3 @@ class TorchCapture:
                 f"ActiVis: data has drop_last=True, so {len(dataset) % size} of its {len(dataset)} instances are in no "
                 "snapshot. Give a loader with drop_last=False."
             )
-
-
-def _weakly(method: Callable[..., None]) -> Callable[..., None]:
-    """A bound method that does nothing once its object is gone."""
-    reference = weakref.WeakMethod(method)
-
-    def call(*args: Any) -> None:
-        bound = reference()
-        if bound is not None:
-            bound(*args)
-
-    return call

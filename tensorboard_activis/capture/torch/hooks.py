@@ -15,13 +15,13 @@ from tensorboard_activis.capture.instances.patterns import Patterns
 from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.capture.torch.attention.calls import AttentionCall, AttentionFinder
 from tensorboard_activis.capture.torch.attention.figures import Heads
-from tensorboard_activis.capture.torch.attention.opened import run_operator
+from tensorboard_activis.capture.torch.attention.opened import ChangeHeads, run_operator
 from tensorboard_activis.capture.torch.attention.patterns import attention_patterns
 from tensorboard_activis.capture.torch.depth.hooks import DepthHooks, PassRows
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.graph.layer_outputs import HEADS, LayerOutput
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
-from tensorboard_activis.capture.torch.model.modules import module_paths, output_tensors
+from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, module_paths, output_tensors, with_tensor
 from tensorboard_activis.capture.torch.model.thread_state import leave_modes
 from tensorboard_activis.capture.torch.positions import Grid, PositionRecorder
 from tensorboard_activis.capture.torch.reduce import NoInstancesError, read_output, reduce_output
@@ -69,6 +69,7 @@ class ActivationHooks:
         self._operators: dict[tuple[str, int, str, int], tuple[str, LayerOutput]] = {}
         self._heads: dict[tuple[str, int, int], dict[str, tuple[str, LayerOutput]]] = defaultdict(dict)
         self._finder = AttentionFinder()
+        self._change_heads: ChangeHeads | None = None
         for key, layer_output in layer_outputs.items():
             location = layer_output.location
             if location.operator == HEADS:
@@ -151,7 +152,7 @@ class ActivationHooks:
         if self._operators or self._heads or count_operators:
             self._modes = torch._C._len_torch_function_stack()
             finder = self._finder if self._heads else None
-            _OperatorMode(self._on_operator, finder).__enter__()  # type: ignore[no-untyped-call]
+            _OperatorMode(self._on_operator, finder, self._change_heads).__enter__()  # type: ignore[no-untyped-call]
         self._thread = threading.get_ident()
         if self.depth is not None:
             self.depth.start(instances, mask, labels)
@@ -224,42 +225,61 @@ class ActivationHooks:
     def _forward_hook(self, path: str) -> Callable[..., None]:
         """A forward hook that pops the module off the call stack and reduces its outputs."""
 
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
+        def hook(module: nn.Module, args: Any, output: Any) -> Any:
             if self._thread != threading.get_ident():
-                return
+                return None
             frame = self._stack.pop(path)
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
-            if wanted:
-                with torch._C.DisableTorchFunction():
-                    outputs = dict(output_tensors(output))
-                    for key, layer_output in wanted:
-                        if layer_output.location.key_path in outputs:
-                            self._reduce(key, layer_output, outputs[layer_output.location.key_path])
+            if not wanted:
+                return None
+            given = output
+            with torch._C.DisableTorchFunction():
+                outputs = dict(output_tensors(output))
+                for key, layer_output in wanted:
+                    key_path = layer_output.location.key_path
+                    if key_path in outputs:
+                        changed = self._take(key, layer_output, outputs[key_path])
+                        if changed is not None:
+                            output = with_tensor(output, outputs[key_path], changed)
+                            outputs[key_path] = changed
+            return None if output is given else output
 
         return hook
 
-    def _on_operator(self, func: Any, args: Any, output: Any, attention: AttentionCall | None) -> None:
-        """Counts an operator, and reduces its output if it is a layer, and the heads of the attention that it completes."""
+    def _on_operator(self, func: Any, args: Any, output: Any, attention: AttentionCall | None) -> Any:
+        """Counts an operator, and reduces its output if it is a layer, and the heads of the attention that it completes.
+
+        Returns:
+            The output, or what stands for it from here on.
+        """
         if self._thread is None:
-            return
+            return output
         if attention is not None:
             self._on_attention(attention)
         name = operator_name(func)
         if self._operator_counts is not None and is_counted(name):
             self._operator_counts[name] += 1
         if not self._operators:
-            return
+            return output
         changed = args[0] if name == "setitem" and args else output
         outputs = {key_path: tensor for key_path, tensor in output_tensors(changed) if isinstance(tensor, torch.Tensor)}
         if not outputs or has_no_node(name, list(outputs.values())):
-            return
+            return output
         call_site = self._stack.operator(name)
         if call_site is None:
-            return
+            return output
         frame, ordinal = call_site
         wanted = self._operators.get((frame.path, frame.call, name, ordinal))
-        if wanted is not None and wanted[1].location.key_path in outputs:
-            self._reduce(*wanted, outputs[wanted[1].location.key_path])
+        if wanted is None or wanted[1].location.key_path not in outputs:
+            return output
+        tensor = outputs[wanted[1].location.key_path]
+        taken = self._take(*wanted, tensor)
+        return output if taken is None or changed is not output else with_tensor(output, tensor, taken)
+
+    def _take(self, key: str, layer_output: LayerOutput, tensor: Any) -> TensorOrPacked | None:
+        """Takes what is wanted of a layer's output; returns what stands for it from here on, None: itself."""
+        self._reduce(key, layer_output, tensor)
+        return None
 
     def _on_attention(self, attention: AttentionCall) -> None:
         """Reduces the heads of an attention that has run, if they are layers."""
@@ -315,15 +335,21 @@ class ActivationHooks:
 class _OperatorMode(TorchFunctionMode):
     """Calls `on_operator` after each torch function: with the function, its arguments, its output, and the attention it completed.
 
+    What that returns is the function's output.
+
     Arguments:
         finder: of attention; None if none is wanted.
+        change_heads: see `run_operator`.
     """
 
     def __init__(
-        self, on_operator: Callable[[Any, Any, Any, AttentionCall | None], None], finder: AttentionFinder | None
+        self,
+        on_operator: Callable[[Any, Any, Any, AttentionCall | None], Any],
+        finder: AttentionFinder | None,
+        change_heads: ChangeHeads | None = None,
     ) -> None:
         super().__init__()
-        self._on_operator, self._finder = on_operator, finder
+        self._on_operator, self._finder, self._change_heads = on_operator, finder, change_heads
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
@@ -331,6 +357,5 @@ class _OperatorMode(TorchFunctionMode):
         if self._finder is None:
             output, attention = func(*args, **(kwargs or {})), None
         else:
-            output, attention = run_operator(func, args, kwargs or {}, self._finder)
-        self._on_operator(func, args, output, attention)
-        return output
+            output, attention = run_operator(func, args, kwargs or {}, self._finder, self._change_heads)
+        return self._on_operator(func, args, output, attention)

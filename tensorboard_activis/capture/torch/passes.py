@@ -27,6 +27,7 @@ from tensorboard_activis.capture.torch.layer_notes import layer_notes
 from tensorboard_activis.capture.torch.model.evaluation_mode import is_own_pass
 from tensorboard_activis.capture.torch.positions import PositionRecorder
 from tensorboard_activis.capture.torch.recorded_model import RecordedModel, RunningRecording
+from tensorboard_activis.capture.torch.rerun import TorchRerun
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -45,6 +46,7 @@ class PassCollector:
         guarded: runs a function with the model in evaluation mode, and restores what that changed.
         stream: the random numbers of the user's functions of a batch.
         positions: records where in the input neurons are active.
+        rerun: the model, to be run again to measure effects.
         on_error: called with an error in a hook; None: it is raised, for the pass is our own.
         on_pass: called after each pass.
         in_batches: whether passes are taken only between `begin` and `end`.
@@ -69,6 +71,7 @@ class PassCollector:
         guarded: Callable[[Callable[[], Any]], Any],
         stream: RandomStream,
         positions: PositionRecorder,
+        rerun: TorchRerun,
         on_error: Callable[[Exception], None] | None = None,
         on_pass: Callable[[], None] = lambda: None,
         *,
@@ -77,7 +80,7 @@ class PassCollector:
         self._recorded, self._model, self._metadata, self._instances = recorded, model, metadata, instances
         self._sink, self._guarded, self._stream, self._on_error = sink, guarded, stream, on_error
         self._on_pass, self._in_batches = on_pass, in_batches
-        self.positions = positions
+        self.positions, self._rerun = positions, rerun
         self._reader = PassReader(metadata, order, of_positions=recorded.of_positions)
         self._thread = threading.get_ident()
         self._handles: list[RemovableHandle] = []
@@ -185,8 +188,9 @@ class PassCollector:
         record = reader.record(batch, metadata, values, done.output, pinned=self.is_pinned)
         if self._depth is not None and isinstance(reader, InstanceReader):
             record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
+        again = None if self.is_pinned else self._rerun.repeatable(done.batch)
         positions = self.positions.commit(done.positions, done.activations, metadata.ids, self.evaluated)
-        self._sink(reader.with_positions(replace(record, patterns=done.patterns), batch, positions))
+        self._sink(reader.with_positions(replace(record, patterns=done.patterns, repeatable=again), batch, positions))
         if not self.is_pinned:
             absent = {layer.name for layer in self._recorded.layers} - activations.keys()
             self.absent.update(dict.fromkeys(absent, batch.instances))
@@ -200,9 +204,9 @@ class PassCollector:
 
     def notes(self, processes: Processes) -> list[str]:
         """What is to be said of this evaluation; see `layer_notes` and `DepthReader.new_notes`."""
-        failures = getattr(self._hooks, "failures", {})
-        depth = [] if self._depth is None else self._depth.new_notes()
-        return [*layer_notes(self._recorded, self.evaluated, self.absent, failures, processes), *depth]
+        failures, depth = getattr(self._hooks, "failures", {}), self._depth
+        notes = layer_notes(self._recorded, self.evaluated, self.absent, failures, processes)
+        return [*notes, *([] if depth is None else depth.new_notes())]
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""
@@ -301,12 +305,11 @@ class PassCollector:
 
     def _model_begins(self, module: nn.Module, args: Any, kwargs: Any = None) -> None:
         # A thread that began a call before the hooks were removed, and waited, still calls this one, but no longer with kwargs.
-        if threading.get_ident() != self._thread:
-            return
-        taken, nested = self._is_taken(module), any(self._calls)
-        self._calls.append(taken)
-        if taken and not nested:
-            self._in_hook(lambda: self._start_pass(args, kwargs))
+        if threading.get_ident() == self._thread:
+            taken, nested = self._is_taken(module), any(self._calls)
+            self._calls.append(taken)
+            if taken and not nested:
+                self._in_hook(lambda: self._start_pass(args, kwargs))
 
     def _model_ends(self, module: nn.Module, args: Any, kwargs: Any, output: Any = None) -> None:
         if threading.get_ident() != self._thread or not self._calls:
@@ -317,14 +320,8 @@ class PassCollector:
 
     def _part_ends(self, module: nn.Module, args: Any, output: Any) -> None:
         """Remembers the output of a part, losses and metrics aside; the last is that of a model whose forward is not called."""
-        batch = self._batch
-        if (
-            batch is None
-            or self._calls
-            or self.ignoring
-            or threading.get_ident() != self._thread
-            or isinstance(module, _Loss)
-        ):
+        batch, other = self._batch, threading.get_ident() != self._thread
+        if batch is None or self._calls or self.ignoring or other or isinstance(module, _Loss):
             return
         if any(batch.instances in tensor.shape for tensor in all_tensors([output])):
             self._last_output = output
@@ -340,6 +337,7 @@ class PassCollector:
 
     def _start_pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._call = batch_of_call(args, kwargs, self._batch, self._axis)
+        self._rerun.begin()
         if self._running is not None:
             self._running.stop()
             self._running = None

@@ -31,6 +31,7 @@ from tensorboard_activis.capture.torch.model.parameters import is_lazy, is_shard
 from tensorboard_activis.capture.torch.patch_grid import patch_grids
 from tensorboard_activis.capture.torch.positions import Grid, PositionRecorder
 from tensorboard_activis.capture.torch.reduce import read_output, reduce_output
+from tensorboard_activis.capture.torch.taps import Tap, TapHooks
 from tensorboard_activis.errors import ConfigurationError, warn
 
 #: Instances in the forward passes that record the graph: sizes that are rare for other axes. The first two that are no other size
@@ -169,6 +170,10 @@ class RecordedModel:
         hooks = ActivationHooks(model, self._layer_outputs, self._reducers, depth, positions, self._grids)
         hooks.keeps_patterns = not self.of_positions
         return hooks
+
+    def tap_hooks(self, model: nn.Module, tap: Tap) -> TapHooks:
+        """Hooks that change neurons of the recorded layers."""
+        return TapHooks(model, self._layer_outputs, self._reducers, tap)
 
     def run_example(self, model: nn.Module) -> None:
         """A forward pass whose output is dropped: the passes of the other processes wait for it if the model is sharded."""

@@ -1,5 +1,6 @@
 """Makes a snapshot of the forward passes of the user's own evaluation."""
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -311,3 +312,15 @@ def _count(values: Any) -> int:
     """How many instances there are values of; labels may be those of several outputs."""
     count = count_labels(values)
     return len(values) if count is None else count
+
+
+def weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """A bound method that does nothing once its object is gone."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*args: Any) -> None:
+        bound = reference()
+        if bound is not None:
+            bound(*args)
+
+    return call

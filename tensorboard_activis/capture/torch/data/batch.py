@@ -78,7 +78,7 @@ def all_tensors(value: Any) -> list[torch.Tensor]:
 
 def first_instances(batch: Batch, count: int) -> Batch:
     """The first `count` instances of a batch; the batch itself if it has no more, or cannot be divided, as graphs cannot."""
-    if batch.instances <= count or not _is_divisible(batch):
+    if batch.instances <= count or not is_divisible(batch):
         return batch
 
     def shorten(tensor: torch.Tensor) -> torch.Tensor:
@@ -89,7 +89,7 @@ def first_instances(batch: Batch, count: int) -> Batch:
     return Batch(map_tensors(batch.args, shorten), map_tensors(batch.kwargs, shorten), batch.labels, count, mask)
 
 
-def _is_divisible(batch: Batch) -> bool:
+def is_divisible(batch: Batch) -> bool:
     """Whether a part of the instances is a batch: some input has a row for each, and none holds pairs of rows, as edges are."""
     tensors = all_tensors([batch.args, batch.kwargs])
     rows = max((tensor.shape[0] for tensor in tensors if tensor.dim()), default=0)

@@ -1,8 +1,9 @@
 """Paths, types and attributes of a model's modules, and the tensors of their outputs."""
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -102,6 +103,28 @@ def output_tensors(value: Any) -> list[tuple[str, TensorOrPacked]]:
         return [("", _transformed(value))]
     tensors = [(key_path, _transformed(tensor)) for key_path, tensor in nested_tensors(value)]
     return [("", tensors[0][1])] if len(tensors) == 1 else tensors
+
+
+def with_tensor(value: Any, tensor: TensorOrPacked, other: TensorOrPacked) -> Any:
+    """A nested value with another tensor in the place of one of its tensors; containers are copied where that is possible."""
+    if value is tensor:
+        return other
+    if isinstance(value, (torch.Tensor, PackedSequence)):
+        return value
+    if isinstance(value, Mapping):
+        changed = copy.copy(value)
+        for key, inner in value.items():
+            new = with_tensor(inner, tensor, other)
+            if new is not inner:
+                changed[key] = new  # type: ignore[index]
+        return changed
+    if isinstance(value, (list, tuple)):
+        parts = [with_tensor(inner, tensor, other) for inner in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if is_dataclass(value) and not isinstance(value, type):
+        parts_by_name = {entry.name: getattr(value, entry.name) for entry in fields(value)}
+        return replace(value, **{name: with_tensor(inner, tensor, other) for name, inner in parts_by_name.items()})
+    return value
 
 
 def _transformed(tensor: TensorOrPacked) -> TensorOrPacked:
