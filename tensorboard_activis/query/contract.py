@@ -64,13 +64,17 @@ def _columns(kind: type[Any], before: str = "") -> Iterator[tuple[str, pa.DataTy
     hints = get_type_hints(kind)
     for field in fields(kind):
         hint, read, name = hints[field.name], attrgetter(field.name), f"{before}{wire_name(field.name)}"
-        if is_dataclass(hint):
-            assert isinstance(hint, type)
-            yield from ((inner, type_, _chained(read, get)) for inner, type_, get in _columns(hint, f"{name}_"))
+        known = [each for each in get_args(hint) if each is not type(None)] or [hint]
+        if len(known) == 1 and is_dataclass(known[0]):
+            assert isinstance(known[0], type)
+            yield from ((inner, type_, _chained(read, get)) for inner, type_, get in _columns(known[0], f"{name}_"))
         else:
-            known = [each for each in get_args(hint) if each is not type(None)] or [hint]
             yield name, _ARROW.get(known[0]) if len(known) == 1 else None, read
 
 
 def _chained(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: second(first(value))
+    def read(value: Any) -> Any:
+        inner = first(value)
+        return None if inner is None else second(inner)
+
+    return read

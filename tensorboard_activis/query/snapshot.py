@@ -19,10 +19,11 @@ from tensorboard_activis.query.instances.table import Page
 from tensorboard_activis.query.matrix import matrix as matrices
 from tensorboard_activis.query.matrix.matrix import Matrix
 from tensorboard_activis.query.matrix.rows import Row
-from tensorboard_activis.query.matrix.sorting import RULES, Sort
+from tensorboard_activis.query.matrix.sorting import ROWS_OF, RULES, Sort
 from tensorboard_activis.query.matrix.statistic import DEFAULT, parse_statistic
 from tensorboard_activis.query.neurons import history as histories
 from tensorboard_activis.query.neurons.depth import Depth, DepthHistory, depth, depth_history
+from tensorboard_activis.query.neurons.effects import RowEffects, effects
 from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, History
 from tensorboard_activis.query.neurons.instance import InstanceDetail, instance
 from tensorboard_activis.query.neurons.movement import Movement, movement
@@ -144,6 +145,23 @@ class Snapshot(SnapshotReader):
             ExpressionError: it is no valid expression.
         """
         return subset(self, layer, self._row(row), None)
+
+    def effects(self, layer: str, row: RowLike) -> RowEffects:
+        """What each neuron of a layer does to the mean margin of a row: the logit of the label minus the highest other.
+
+        `effect` of the answer, float32 [neurons], is the change in logits with a neuron at its mean over all instances, or, for a
+        single instance, over the class of its label; `errors` lists the neurons behind the row's errors. `estimate` says how
+        the effects were come by and how far they can be trusted; where there are none, why not.
+
+        Arguments:
+            layer: name of a recorded layer.
+            row: the name of a declared subset, an expression, or the index of a kept instance.
+
+        Raises:
+            NotFoundError: there is no such layer, subset or instance.
+            ExpressionError: it is no valid expression.
+        """
+        return effects(self, layer, self._row(row))
 
     def movement(self, other: "Snapshot") -> Movement:
         """How far each layer's representation is from that of another snapshot, of this or another run: 1 − debiased linear CKA.
@@ -345,7 +363,7 @@ class Snapshot(SnapshotReader):
         if isinstance(sort, tuple):
             a, b = (self._position(one, rows) for one in sort)
             return Sort("difference", a, b)
-        if sort in RULES and sort not in ("row", "difference"):
+        if sort in RULES and sort not in ROWS_OF:
             return Sort(str(sort))
         return Sort("row", self._position(sort, rows))
 

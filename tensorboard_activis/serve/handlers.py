@@ -15,6 +15,7 @@ from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
 from tensorboard_activis.query.neurons import (
     depth,
+    effects,
     history,
     instance,
     movement,
@@ -209,6 +210,12 @@ def one_subset(snapshot: SnapshotReader, parameters: Parameters) -> subset.Subse
     return subset.subset(snapshot, parameters.string("layer"), row)
 
 
+def effects_of_neurons(snapshot: SnapshotReader, parameters: Parameters) -> effects.RowEffects:
+    """The route `effects`."""
+    (row,) = rows.parse_rows([parameters.structure("row")])
+    return effects.effects(snapshot, parameters.string("layer"), row)
+
+
 def shared_instances(snapshot: SnapshotReader, parameters: Parameters) -> overlap.Overlap:
     """The route `overlap`."""
     (row,) = rows.parse_rows([parameters.structure("row")])
@@ -264,6 +271,7 @@ ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "positions": positions_of_neuron,
     "instance_maps": maps_of_instances,
     "subset": one_subset,
+    "effects": effects_of_neurons,
     "overlap": shared_instances,
     "separation": separation_of_groups,
     "attention": one_attention,

@@ -91,7 +91,7 @@ def test_instances(opened: Snapshot, data: Data, rank: np.ndarray) -> None:
     assert found.label != found.prediction
     assert len(found.neighbours) == 8
     assert found.contrast is not None
-    assert found.contrast.far_from_own.table().column_names[:2] == ["neuron", "value"]
+    assert found.contrast.neurons.table().column_names[:3] == ["neuron", "estimated", "tried"]
     likely = [one.score for one in found.scores]
     assert likely == sorted(likely, reverse=True)
     right = opened.table("correct").column("row")[0].as_py()

@@ -35,6 +35,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "overlap": AT | {"row": ROWS[1], "rows": ROWS},
     "separation": AT,
     "subset": AT | {"layer": "head", "row": ROWS[1]},
+    "effects": AT | {"layer": "stem/relu", "row": ROWS[0]},
     "findings": AT,
     "evidence": AT | {"kind": "dead", "layer": "head"},
     "health": {"run": "run1"},

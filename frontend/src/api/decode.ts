@@ -12,6 +12,7 @@ import {
   type NeuronPositions,
   type Projection as ProjectionAnswer,
   type QuantizedMatrix,
+  type RowEffects,
   type Strips,
   type TextIds,
 } from "./contract";
@@ -95,6 +96,10 @@ export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
 
 export function decodeDepthHistory(buffer: ArrayBuffer): DepthHistory {
   return decode<DepthHistory>(buffer, "DepthHistory");
+}
+
+export function decodeEffects(buffer: ArrayBuffer): RowEffects {
+  return decode<RowEffects>(buffer, "RowEffects");
 }
 
 export function decodeHistory(buffer: ArrayBuffer): History {

@@ -5,6 +5,7 @@ import {
   decodeAttention,
   decodeColumns,
   decodeDepthHistory,
+  decodeEffects,
   decodeHistory,
   decodeInstanceMaps,
   decodeMatrix,
@@ -78,6 +79,7 @@ export function httpSource(base: string): Source {
       numbers("attention", { ...at, layer, head, index }, signal, decodeAttention),
     history: (at, layer, rows, part, signal) =>
       numbers("history", { ...at, layer, rows, ...part }, signal, decodeHistory),
+    effects: (at, layer, row, signal) => numbers("effects", { ...at, layer, row }, signal, decodeEffects),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
     overlap: (at, row, rows, signal) => json("overlap", { ...at, row, rows }, signal),
     separation: (at, question, signal) => json("separation", { ...at, ...question }, signal),

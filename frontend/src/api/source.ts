@@ -20,6 +20,7 @@ import type {
   Projection,
   ProjectionAction,
   ProjectionMethod,
+  RowEffects,
   RowQuery,
   Runs,
   Separation,
@@ -137,6 +138,8 @@ export interface Source {
   ): Promise<Attention>;
   /** A statistic of rows over the steps of the run, of one neuron or of all. */
   history(at: SnapshotRef, layer: string, rows: RowQuery[], part: HistoryPart, signal: AbortSignal): Promise<History>;
+  /** What each neuron does to the mean margin of a row, and which are behind its errors. */
+  effects(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<RowEffects>;
   /** How a subset (or expression) differs from the rest in a layer. */
   subset(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
   /** How many instances a row shares with each of several rows. */

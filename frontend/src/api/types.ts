@@ -30,7 +30,7 @@ export type RowQuery = { subset: string } | { expression: string } | { instance:
 /** a and b are positions in the list of rows. */
 export type SortQuery =
   | { by: "index" }
-  | { by: "row"; a: number }
+  | { by: "row" | "effect"; a: number }
   | { by: "difference"; a: number; b: number }
   | { by: "strongest" }
   | { by: "clustered" };

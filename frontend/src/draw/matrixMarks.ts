@@ -30,13 +30,14 @@ export function effectEnd(effect: Float32Array): number {
   return roundEnd(largest > 3 * percentile ? percentile : largest);
 }
 
-/** Bars above the columns, up in A's colour and down in B's, with the axis on the left. */
+/** Bars above the columns, up in A's colour and down in B's, with the axis on the left; hollow ones where there is room. */
 export function paintEffect(
   { context, ratio, shape, view }: Ground,
   effect: Float32Array,
   order: Int32Array,
   up: string,
   down: string,
+  hollow = false,
 ): void {
   if (!shape.effect) return;
   const { zero, reach } = shape.effect;
@@ -70,8 +71,11 @@ export function paintEffect(
     const height = Math.min(1, Math.abs(d) / end) * reach;
     const x = placeToX(shape, view, place + 0.5) - bar / 2;
     const from = Math.max(shape.left, x);
-    context.fillStyle = d > 0 ? up : down;
-    context.fillRect(from, d > 0 ? zero - height : zero, Math.min(shape.right, x + bar) - from, height);
+    const [top, width] = [d > 0 ? zero - height : zero, Math.min(shape.right, x + bar) - from];
+    context.fillStyle = context.strokeStyle = d > 0 ? up : down;
+    context.lineWidth = 1;
+    if (hollow && width >= 4 && height >= 2) context.strokeRect(from + 0.5, top + 0.5, width - 1, height - 1);
+    else context.fillRect(from, top, width, height);
   }
 }
 

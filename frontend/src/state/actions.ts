@@ -96,8 +96,7 @@ export function removeRow(key: RowKey): void {
   batch(() => {
     chosenRows.value = rows.peek().filter((row) => rowKey(row) !== key);
     const rule = sort.peek();
-    if ((rule.by === "row" && rule.a === key) || (rule.by === "difference" && (rule.a === key || rule.b === key)))
-      chosenSort.value = null;
+    if (("a" in rule && rule.a === key) || ("b" in rule && rule.b === key)) chosenSort.value = null;
     clearHover();
   });
 }
@@ -140,8 +139,8 @@ export function replaceRow(key: RowKey, row: Row & { kind: "expression" }): void
     chosenRows.value = now
       .filter((other) => rowKey(other) === key || rowKey(other) !== next)
       .map((other) => (rowKey(other) === key ? row : other));
-    if (rule.by === "row") chosenSort.value = { by: "row", a: follow(rule.a) };
     if (rule.by === "difference") chosenSort.value = { by: "difference", a: follow(rule.a), b: follow(rule.b) };
+    else if ("a" in rule) chosenSort.value = { by: rule.by, a: follow(rule.a) };
     if (selected?.kind === "subset") select({ kind: "subset", key: follow(selected.key) });
     clearHover();
   });

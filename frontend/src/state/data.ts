@@ -266,7 +266,7 @@ export const whereOf = perName((expression) =>
 );
 
 /** Of the snapshot shown: `subject` reads the signals that name what is asked; null: nothing. */
-const ofShown = <S extends object, T>(
+export const ofShown = <S extends object, T>(
   subject: () => S | null,
   requests: Requests<SnapshotRef & S, T>,
 ): Resource<SnapshotRef & S, T> =>

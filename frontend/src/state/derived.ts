@@ -87,7 +87,7 @@ export const sort: ReadonlySignal<Sort> = computed(
 export const letters: ReadonlySignal<{ a: RowKey | null; b: RowKey | null }> = computed(() => {
   const rule = sort.value;
   if (rule.by === "difference") return { a: rule.a, b: rule.b };
-  return { a: rule.by === "row" ? rule.a : null, b: null };
+  return { a: "a" in rule ? rule.a : null, b: null };
 });
 
 /** The scale in effect. "auto" is raw for the model's last layer and a z-score over the rows for the others. */
@@ -231,10 +231,7 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
   const availableKeys = new Set(availableRows.value.map(rowKey));
   const missingRows = chosenRows.value?.filter((row) => !availableKeys.has(rowKey(row))) ?? [];
   const [rule, selectedItem] = [sort.value, selection.value];
-  if (
-    (rule.by === "row" && !shownKeys.has(rule.a)) ||
-    (rule.by === "difference" && !(shownKeys.has(rule.a) && shownKeys.has(rule.b)))
-  )
+  if (("a" in rule && !shownKeys.has(rule.a)) || ("b" in rule && !shownKeys.has(rule.b)))
     messages.push("The neurons are in index order: the row they were sorted by is not shown here.");
   if (selectedItem?.kind === "instance" && selectedItem.index >= shown.sample_size + shown.pinned)
     messages.push(`There is no instance with the index ${selectedItem.index} here.`);

@@ -11,6 +11,8 @@ export type TermName =
   | "clipped"
   | "clusters"
   | "constant"
+  | "effect of zero"
+  | "effect on the margin"
   | "effect size"
   | "false discovery"
   | "kept"

@@ -88,7 +88,8 @@ export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
   const place = (key: string): number => shown.findIndex((row) => rowKey(row) === key);
   switch (rule.by) {
     case "row":
-      return place(rule.a) < 0 ? { by: "index" } : { by: "row", a: place(rule.a) };
+    case "effect":
+      return place(rule.a) < 0 ? { by: "index" } : { by: rule.by, a: place(rule.a) };
     case "difference": {
       const [a, b] = [place(rule.a), place(rule.b)];
       return a < 0 || b < 0 ? { by: "index" } : { by: "difference", a, b };

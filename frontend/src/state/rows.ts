@@ -24,5 +24,5 @@ export type Sort =
   | { by: "index" }
   | { by: "strongest" }
   | { by: "clustered" }
-  | { by: "row"; a: RowKey }
+  | { by: "row" | "effect"; a: RowKey }
   | { by: "difference"; a: RowKey; b: RowKey };

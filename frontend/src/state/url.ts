@@ -249,7 +249,7 @@ function compareOf(value: unknown): view.Compare | null {
 function sortOf(value: unknown): Sort | null {
   const { by, a, b } = (value ?? {}) as Record<string, unknown>;
   if (by === "index" || by === "strongest" || by === "clustered") return { by };
-  if (by === "row" && isRowKey(a)) return { by, a };
+  if ((by === "row" || by === "effect") && isRowKey(a)) return { by, a };
   return by === "difference" && isRowKey(a) && isRowKey(b) ? { by, a, b } : null;
 }
 

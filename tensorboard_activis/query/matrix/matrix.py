@@ -11,6 +11,7 @@ from tensorboard_activis.query.arithmetic.statistics import Moments, statistics
 from tensorboard_activis.query.contract import Float32Array, Int32Array, Int64Array, Records
 from tensorboard_activis.query.instances.classes import check_instance
 from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.query.matrix.effects import row_effects
 from tensorboard_activis.query.matrix.rows import Row, members, subset_index
 from tensorboard_activis.query.matrix.sorting import Order, Sort, order
 from tensorboard_activis.query.matrix.statistic import ALWAYS, DEFAULT, STATISTICS, Statistic
@@ -48,7 +49,7 @@ class MatrixRows:
         order: the neurons in sorted order, [neurons].
         effect: Hedges' g (mean A - mean B) ÷ pooled standard deviation, corrected for few instances, by index, [neurons]. NaN
             where nothing spreads but the means differ: these neurons come first or last, by the sign of the difference. None
-            unless sorted by difference.
+            unless sorted by difference. What neurons do to margins is the answer of the route `effects`.
         complete: whether the whole sample was used.
         optimal: False when the neurons are clustered, but in an order of which a better one may exist.
     """
@@ -163,7 +164,12 @@ def matrix(
         else:
             sources[index] = RowSource("sample", int(n[index]), seen)
     mean, std = arrays["mean"], arrays["std"]
-    ordered = Order(np.arange(neurons, dtype=np.int32)) if window else order(sort or Sort(), mean, std, count)
+    rule = sort or Sort()
+    ordered = (
+        Order(np.arange(neurons, dtype=np.int32))
+        if window
+        else order(rule, mean, std, count, lambda: row_effects(snapshot, layer, rows[rule.a]).effect)
+    )
     return Matrix(
         rows=Records(RowSource, sources),
         n=n,

@@ -1,6 +1,6 @@
 """Sorts the neurons of a matrix."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +10,9 @@ from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.arithmetic.effects import effect_size
 from tensorboard_activis.query.matrix.clustering import clustered_order
 
-RULES = ("index", "row", "difference", "strongest", "clustered")
+RULES = ("index", "row", "difference", "strongest", "clustered", "effect")
+#: The rules that name rows, and under which keys.
+ROWS_OF: dict[str, tuple[str, ...]] = {"row": ("a",), "difference": ("a", "b"), "effect": ("a",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def parse_sort(sort: object, rows: int) -> Sort:
     if not isinstance(sort, Mapping) or sort.get("by") not in RULES:
         raise QueryError(f'sort must be an object whose "by" is one of {", ".join(RULES)}; got {sort!r:.80}.')
     positions = []
-    for name in {"row": ("a",), "difference": ("a", "b")}.get(sort["by"], ()):
+    for name in ROWS_OF.get(sort["by"], ()):
         position = sort.get(name)
         if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < rows:
             raise QueryError(
@@ -69,12 +71,22 @@ def difference_order(mean: np.ndarray, effect: np.ndarray) -> np.ndarray:
     return _descending(key, difference)
 
 
-def order(sort: Sort, mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> Order:
+def order(
+    sort: Sort,
+    mean: np.ndarray,
+    std: np.ndarray,
+    count: np.ndarray,
+    margin_effect: Callable[[], np.ndarray] | None = None,
+) -> Order:
     """Sorts the neurons of a matrix; returns their indices.
 
     Arguments:
         mean, std, count: [rows, neurons].
+        margin_effect: gives what each neuron does to the margin of row `sort.a`, [neurons], if sorted by that: the largest first,
+            whichever way it goes.
     """
+    if sort.by == "effect" and margin_effect is not None:
+        return Order(_descending(np.abs(margin_effect())))
     if sort.by == "row":
         return Order(_descending(mean[sort.a]))
     if sort.by == "difference":

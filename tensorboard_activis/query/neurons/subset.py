@@ -11,7 +11,7 @@ from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.classes import is_classes, label_values, named, prediction_values
 from tensorboard_activis.query.matrix.matrix import RowSource, SourceKind
 from tensorboard_activis.query.matrix.rows import Row, members, subset_index
-from tensorboard_activis.query.neurons.instance import MeanStd
+from tensorboard_activis.query.neurons.why_not import MeanStd
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 SHOWN = 12

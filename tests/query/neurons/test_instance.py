@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tensorboard_activis.errors import QueryError
-from tensorboard_activis.query.neurons.contrast import ClassStatistics, contrast
-from tensorboard_activis.query.neurons.instance import instance, neighbours, scores, why_not
+from tensorboard_activis.query.neurons.instance import instance, neighbours, scores
+from tensorboard_activis.query.neurons.why_not import why_not
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import CLASSES, Data
 
@@ -38,6 +38,7 @@ def test_scores_are_softmax(snapshot: SnapshotReader, data: Data, rank: np.ndarr
 
 
 def test_why_not(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    """Effects are tested in tests/query/causes; here what stands beside them, and whom it is of."""
     wrong = np.flatnonzero((data.logits.argmax(axis=1) != data.labels)[rank])
     right = np.setdiff1d(np.arange(17), wrong)
     assert why_not(snapshot, LAYER, int(right[0])) is None
@@ -46,15 +47,16 @@ def test_why_not(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None
     found = why_not(snapshot, LAYER, row)
     assert found is not None
     assert (found.own, found.predicted) == (CLASSES[label], CLASSES[prediction])
-    classes = []
-    for index in (label, prediction):
-        values = data.activations[LAYER][data.labels == index].astype(np.float64)
-        classes.append(ClassStatistics(values.mean(axis=0), values.std(axis=0), len(values)))
-    expected = contrast(data.activations[LAYER][rank[row]].astype(np.float16), classes[0], classes[1])
-    far = found.far_from_own
-    assert [one.neuron for one in far] == expected.far_from_own.tolist()
-    assert far[0].z_own == pytest.approx(expected.z_own[far[0].neuron], rel=1e-4)
-    assert far[0].own.mean == pytest.approx(classes[0].mean[far[0].neuron], rel=1e-5)
+    own, predicted = (data.activations[LAYER][data.labels == index].astype(np.float64) for index in (label, prediction))
+    for one in found.neurons:
+        value = float(data.activations[LAYER][rank[row], one.neuron].astype(np.float16))
+        assert one.value == value
+        assert one.own.mean == pytest.approx(own[:, one.neuron].mean(), rel=1e-5)
+        assert one.own.std == pytest.approx(own[:, one.neuron].std(), rel=1e-5)
+        assert one.predicted is not None
+        assert one.predicted.mean == pytest.approx(predicted[:, one.neuron].mean(), rel=1e-5)
+        assert one.z_own == pytest.approx((value - own[:, one.neuron].mean()) / own[:, one.neuron].std(), rel=1e-4)
+    assert len(found.neurons) > 0
 
 
 def test_why_a_right_prediction_is_no_other_class(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
@@ -64,13 +66,9 @@ def test_why_a_right_prediction_is_no_other_class(snapshot: SnapshotReader, data
     found = why_not(snapshot, LAYER, row, CLASSES[other])
     assert found is not None
     assert (found.own, found.predicted) == (CLASSES[other], CLASSES[label])
-    classes = []
-    for index in (other, label):
-        values = data.activations[LAYER][data.labels == index].astype(np.float64)
-        classes.append(ClassStatistics(values.mean(axis=0), values.std(axis=0), len(values)))
-    expected = contrast(data.activations[LAYER][rank[row]].astype(np.float16), classes[0], classes[1])
-    assert [one.neuron for one in found.far_from_own] == expected.far_from_own.tolist()
-    assert [one.neuron for one in found.sides_with_predicted] == expected.sides_with_predicted.tolist()
+    assert found.together is not None
+    logits = data.logits[rank[row]]
+    assert found.together.before == pytest.approx(logits[other] - np.delete(logits, other).max(), abs=0.01)
     assert why_not(snapshot, LAYER, row, CLASSES[label]) is None
     with pytest.raises(QueryError, match=r"There is no class 'dog'. There are: 'ant', 'bee', 'cat'\."):
         why_not(snapshot, LAYER, row, "dog")

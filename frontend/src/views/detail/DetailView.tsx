@@ -46,7 +46,7 @@ import { SaveButton } from "../controls/SaveButton";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch, Swatch } from "../controls/Swatch";
 import styles from "./detail.css?inline";
-import { classIndex, InstanceBody } from "./InstanceBody";
+import { InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { NeuronBody } from "./NeuronBody";
 import { NeuronFaces } from "./NeuronFaces";
@@ -54,6 +54,7 @@ import { hasFaces } from "./neuronFace";
 import { SubsetBody } from "./SubsetBody";
 import { close, openWithSubject, subject, togglePin } from "./subject";
 import { subsetColour } from "./subsetColour";
+import { classIndex } from "./WhyNot";
 
 addStyles(styles);
 

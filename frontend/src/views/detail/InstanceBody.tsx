@@ -1,25 +1,19 @@
 /** The detail of an instance in one layer. */
 
 import type { JSX } from "preact";
-import type { ContrastNeuron, InstanceDetail } from "../../api/types";
-import { classColour } from "../../draw/classes";
-import { alignedFormat, fixed, signed } from "../../draw/format";
+import type { InstanceDetail } from "../../api/types";
+import { alignedFormat, fixed } from "../../draw/format";
 import { hasPictures, snapshot } from "../../state/data";
-import { hasSeveralLabels, shortOf } from "../../state/derived";
+import { hasSeveralLabels } from "../../state/derived";
 import { hasPositions } from "../../state/positions";
-import { Swatch } from "../controls/Swatch";
-import { Term } from "../controls/Term";
-import { type Axis, axisOver } from "./axis";
 import { Bars } from "./Bars";
 import { Content } from "./Content";
 import { DepthLadder } from "./DepthLadder";
-import { type Interval, Intervals, mostLines } from "./Intervals";
 import { PaintedInstance } from "./PaintedInstance";
 import { Tiles } from "./Tiles";
+import { ContrastNeurons, classIndex, Together } from "./WhyNot";
 
-export const classIndex = (name: unknown): number => snapshot.value.value?.class_names.indexOf(String(name)) ?? -1;
-
-/** Content, scores, nearest neighbours, and the neurons that explain a wrong prediction. */
+/** Content, scores, nearest neighbours, and the neurons behind a wrong prediction. */
 export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
   const { index, scores, neighbours } = detail;
   const hasDepth = snapshot.value.value?.depth; // its last rung has the scores
@@ -72,8 +66,8 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
         <h3>Why not</h3>
         <p class="detail-words">
           {correct === true
-            ? "The prediction is right. For a wrong one, this lists the neurons on which it is unlike its own class, " +
-              "and those on which it is like the predicted class."
+            ? "The prediction is right. For a wrong one, this lists the neurons that keep it from its class, " +
+              "by their effect on the prediction."
             : hasSeveralLabels(snapshot.value.value?.task)
               ? "This compares an instance's class with the predicted one; here an instance has several classes."
               : label === null || snapshot.value.value?.task !== "classification"
@@ -83,66 +77,10 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
       </section>
     );
   }
-  const { own, predicted } = contrast;
-  const most = mostLines();
-  const [far, sides] = [contrast.far_from_own.slice(0, most), contrast.sides_with_predicted.slice(0, most)];
-  const axis = axisOf([...far, ...sides]);
-  const shared = {
-    layer,
-    axis,
-    colours: [classColour(classIndex(own)), classColour(classIndex(predicted))] as [string, string],
-    heads: [own, predicted].map(zHead),
-    most: Math.max(far.length, sides.length),
-  };
   return (
     <>
-      <Intervals
-        {...shared}
-        title={[`Why not ${shortOf(own)}`, ": far from its class"]}
-        intervals={far.map(interval)}
-        empty={`No neuron in this layer has a value that is unusual for class ${own}.`}
-      />
-      <Intervals
-        {...shared}
-        title={[`Why ${shortOf(predicted)}`, `: where it is like ${shortOf(predicted)}`]}
-        intervals={sides.map(interval)}
-        empty={
-          `On no neuron is it like ${predicted}: none is within one standard deviation of ${predicted}, ` +
-          `at least one away from ${own}, and separates the two classes.`
-        }
-      />
+      <ContrastNeurons contrast={contrast} layer={layer} />
+      <Together contrast={contrast} />
     </>
   );
-}
-
-export const axisOf = (neurons: readonly ContrastNeuron[]): Axis =>
-  axisOver(
-    neurons.flatMap(({ value, own: a, predicted: b }) => [
-      value,
-      a.mean - a.std,
-      a.mean + a.std,
-      b.mean - b.std,
-      b.mean + b.std,
-    ]),
-  );
-
-/** The heading of a column of z within a class. */
-export const zHead = (name: string): JSX.Element => (
-  <Term name="z within a class">
-    <i>z</i>
-    <sub>
-      {name.length > 2 ? (
-        <>
-          <Swatch index={classIndex(name)} />
-          <span class="hidden-text">in {name}</span>
-        </>
-      ) : (
-        name
-      )}
-    </sub>
-  </Term>
-);
-
-export function interval({ neuron, value, z_own, z_predicted, own, predicted }: ContrastNeuron): Interval {
-  return { neuron, value, own, other: predicted, numbers: [signed(z_own), signed(z_predicted)] };
 }

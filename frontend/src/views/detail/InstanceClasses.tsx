@@ -7,7 +7,7 @@ import { snapshot } from "../../state/data";
 import { instanceName, shortOf } from "../../state/derived";
 import { Name } from "../controls/Name";
 import { Swatch } from "../controls/Swatch";
-import { classIndex } from "./InstanceBody";
+import { classIndex } from "./WhyNot";
 
 /** `swatches`: the colours of classes alone, where there is no room for names. */
 export function InstanceClasses({

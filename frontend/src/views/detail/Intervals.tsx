@@ -24,6 +24,8 @@ export interface Interval {
   other: MeanStd;
   /** Numbers on the right, one per heading. */
   numbers: string[];
+  /** Bars before them: what is estimated is hollow, what was tried is solid. */
+  bars?: { estimated: number; tried: number };
 }
 
 interface Properties {
@@ -46,6 +48,8 @@ const ROW = 18;
 export const mostLines = (): number => (detailHeight.value < 190 ? 5 : 6);
 
 const [TOP, NUMBER] = [9, 40];
+/** Words stand over columns of effects, where single letters stand over others. */
+const EFFECT = 58;
 
 /**
  * Neurons on a common axis, each with mean ± sd of two groups and the value of the instance. A click opens the neuron.
@@ -54,13 +58,21 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
   const [element, width] = useWidth();
   const { neuron: pointed, layer: at } = hover.value;
   const whole = title.join("");
-  const [left, right] = [NUMBER + 12, Math.max(NUMBER + 60, width - NUMBER * heads.length - 12)];
+  const effects = intervals.flatMap(({ bars }) => (bars ? [bars.estimated, bars.tried] : [])).filter(Number.isFinite);
+  const number = effects.length > 0 ? EFFECT : NUMBER;
+  const numbers = width - number * heads.length;
+  const barWidth = effects.length > 0 ? Math.max(24, Math.min(64, (numbers - NUMBER) * 0.3)) : 0;
+  const [left, right] = [NUMBER + 12, Math.max(NUMBER + 40, numbers - barWidth - 12)];
   const height = TOP + Math.max(most, intervals.length) * ROW - 6;
   const x = (value: number): number => place(axis, value, left, right);
   return (
-    <section class="detail-section detail-intervals" ref={element} aria-label={whole}>
+    <section
+      class={`detail-section detail-intervals${effects.length > 0 ? " effects" : ""}`}
+      ref={element}
+      aria-label={whole}
+    >
       <h3 title={whole}>
-        <CutText>{widthOf(whole, 12, 500) > width - NUMBER * heads.length - 8 ? title[0] : whole}</CutText>
+        <CutText>{widthOf(whole, 12, 500) > numbers - 8 ? title[0] : whole}</CutText>
         <span class="detail-heads">
           {intervals.length > 0 && heads.map((head) => <span class="caption number">{head}</span>)}
         </span>
@@ -88,6 +100,16 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
             {intervals.map((interval, i) => (
               <Marks key={interval.neuron} interval={interval} y={TOP + i * ROW} x={x} colours={colours} />
             ))}
+            {intervals.map(({ neuron, bars }, i) =>
+              bars ? (
+                <EffectBars
+                  key={neuron}
+                  bars={bars}
+                  y={TOP + i * ROW}
+                  x={(value) => right + 8 + barWidth * place(effectAxis(effects), value, 0, 1)}
+                />
+              ) : null,
+            )}
           </svg>
           {intervals.map(({ neuron, numbers, value, own, other }, i) => {
             return (
@@ -159,6 +181,54 @@ function Marks({
       <Band group={own} y={y - 3} x={x} colour={colours[0]} />
       <Band group={other} y={y + 3} x={x} colour={colours[1]} />
       {value !== undefined && Number.isFinite(value) && <Diamond x={x(value)} y={y} />}
+    </>
+  );
+}
+
+/** From zero to the largest effect, or from the lowest where one that was tried went the other way. */
+const effectAxis = (effects: readonly number[]): Axis => ({
+  low: Math.min(0, ...effects),
+  high: Math.max(1e-9, ...effects),
+  ticks: [],
+});
+
+function EffectBars({
+  bars: { estimated, tried },
+  y,
+  x,
+}: {
+  bars: NonNullable<Interval["bars"]>;
+  y: number;
+  x: (value: number) => number;
+}): JSX.Element {
+  const both = Number.isFinite(estimated) && Number.isFinite(tried);
+  const bar = (value: number): { x: number; width: number } => ({
+    x: Math.min(x(0), x(value)),
+    width: Math.max(1, Math.abs(x(value) - x(0))),
+  });
+  return (
+    <>
+      {Number.isFinite(estimated) && (
+        <rect
+          class="effect-estimated"
+          {...bar(estimated)}
+          y={y - (both ? 6 : 2.5)}
+          height={5}
+          rx={1.5}
+          fill={tokens.value.background}
+          stroke={tokens.value.text3}
+        />
+      )}
+      {Number.isFinite(tried) && (
+        <rect
+          class="effect-tried"
+          {...bar(tried)}
+          y={y + (both ? 1 : -2.5)}
+          height={5}
+          rx={1.5}
+          fill={tokens.value.text3}
+        />
+      )}
     </>
   );
 }

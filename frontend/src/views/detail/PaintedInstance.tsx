@@ -17,15 +17,15 @@ import { chosenPainter } from "./neuronFace";
 /** Letters of a text that are shown before all of it is asked for. */
 const ROOM = 420;
 
-/** The hovered neuron of the layer, else the chosen one, else the one on which the instance is farthest from its class. */
+/** The hovered neuron of the layer, else the chosen one, else the one with the largest effect on its margin. */
 function painterOf(detail: InstanceDetail, layer: string): { painter: NeuronRef | null; hovered: boolean } {
   const { layer: over, neuron } = hover.value;
   if (neuron !== undefined && over === layer) return { painter: { layer, neuron }, hovered: true };
   const chosen = chosenPainter.value;
   if (chosen === "none") return { painter: null, hovered: false };
   if (chosen?.layer === layer) return { painter: chosen, hovered: false };
-  const far = detail.contrast?.far_from_own[0];
-  return { painter: far ? { layer, neuron: far.neuron } : null, hovered: false };
+  const first = detail.contrast?.neurons[0];
+  return { painter: first ? { layer, neuron: first.neuron } : null, hovered: false };
 }
 
 export function PaintedInstance({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {

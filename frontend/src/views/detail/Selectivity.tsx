@@ -12,7 +12,7 @@ import { Name } from "../controls/Name";
 import { Swatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { lineHeight } from "./Distributions";
-import { classIndex } from "./InstanceBody";
+import { classIndex } from "./WhyNot";
 
 /**
  * AUC: the probability that an instance of the class activates the neuron more than one of another class. Bars start at

@@ -1,5 +1,6 @@
 /** The detail of a subset. */
 
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { MeanStd, RowQuery, SharedInstances, SubsetDetail } from "../../api/types";
@@ -10,14 +11,16 @@ import { comparedSnapshot } from "../../state/currentSnapshot";
 import { snapshot } from "../../state/data";
 import { labelName, nameOf, subsetsByName } from "../../state/derived";
 import type { Load } from "../../state/loads";
+import { effectsOf } from "../../state/marginEffects";
 import { overlapOf } from "../../state/overlap";
-import { type RowKey, subsetOfKey } from "../../state/rowKeys";
-import { keyOf } from "../../state/rows";
+import { parseRowKey, type RowKey, subsetOfKey } from "../../state/rowKeys";
+import { keyOf, rowQuery } from "../../state/rows";
 import { Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
 import { Term } from "../controls/Term";
 import { axisOver } from "./axis";
 import { type Bar, Bars } from "./Bars";
+import { BehindErrors } from "./BehindErrors";
 import { Facts } from "./Facts";
 import { Intervals, mostLines } from "./Intervals";
 import { subject } from "./subject";
@@ -36,13 +39,7 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
       {detail && <Predicted detail={detail} />}
       {detail && <Shared />}
       <Loading load={load} what="The subset">
-        {(loaded) =>
-          !row ? null : subsetsByName.value.get(subsetOfKey(row) ?? "")?.kind === "all" ? (
-            <p class="detail-words">These are all instances, so there are no others to compare them with.</p>
-          ) : (
-            <Distinguishing detail={loaded} row={row} layer={query?.layer ?? ""} />
-          )
-        }
+        {(loaded) => row && <Distinguishing detail={loaded} row={row} layer={query?.layer ?? ""} />}
       </Loading>
     </div>
   );
@@ -106,6 +103,14 @@ function bar(row: RowQuery, { n, shared, jaccard }: SharedInstances, own: number
 }
 
 function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: RowKey; layer: string }): JSX.Element {
+  const [asked] = useState(() => signal({ row, layer }));
+  asked.value = { row, layer };
+  const [effects] = useState(() =>
+    effectsOf(() => {
+      const parsed = parseRowKey(asked.value.row);
+      return parsed && asked.value.layer ? { layer: asked.value.layer, row: rowQuery(parsed) } : null;
+    }),
+  );
   const known = ({ mean, std }: { mean: number | null; std: number | null }): MeanStd => ({
     mean: mean ?? NaN,
     std: std ?? NaN,
@@ -135,15 +140,26 @@ function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: Row
     empty: "No neuron in this layer separates it from the rest.",
     colours: [subsetColour(row), tokens.value.text3] as [string, string],
   };
+  const errors = effects.value.value?.errors;
+  const isAll = subsetsByName.value.get(subsetOfKey(row) ?? "")?.kind === "all";
   return (
     <div class="detail-two">
-      <Intervals {...shared} title={["Differs most", " from the rest"]} intervals={list.slice(0, most)} />
-      {list.length > most && (
-        <Intervals
-          {...shared}
-          title={["The next", ` ${Math.min(most, list.length - most)}`]}
-          intervals={list.slice(most, 2 * most)}
-        />
+      {isAll ? (
+        <p class="detail-words">These are all instances, so there are no others to compare them with.</p>
+      ) : (
+        <Intervals {...shared} title={["Differs most", " from the rest"]} intervals={list.slice(0, most)} />
+      )}
+      {errors && errors.wrong > 0 ? (
+        <BehindErrors errors={errors} row={row} layer={layer} />
+      ) : (
+        !isAll &&
+        list.length > most && (
+          <Intervals
+            {...shared}
+            title={["The next", ` ${Math.min(most, list.length - most)}`]}
+            intervals={list.slice(most, 2 * most)}
+          />
+        )
       )}
     </div>
   );

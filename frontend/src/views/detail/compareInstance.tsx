@@ -7,15 +7,14 @@ import { classColour } from "../../draw/classes";
 import { fixed, short } from "../../draw/format";
 import { changeOf, comparedIndex, comparedInstanceOf, comparedLayer, pairs, sideNames } from "../../state/compared";
 import { columns, comparedInfo, instanceOf, snapshot } from "../../state/data";
-import { hasSeveralLabels, labelName, shortOf } from "../../state/derived";
+import { hasSeveralLabels, labelName } from "../../state/derived";
 import type { Load } from "../../state/loads";
 import { CutText } from "../controls/CutText";
 import { Unread } from "../controls/Loading";
 import { Name } from "../controls/Name";
 import { ClassName, Swatch } from "../controls/Swatch";
 import { Content } from "./Content";
-import { axisOf, classIndex, interval, zHead } from "./InstanceBody";
-import { Intervals, mostLines } from "./Intervals";
+import { ContrastNeurons, classIndex } from "./WhyNot";
 import "./compareStyles";
 
 /** What became of the instance, in a word, after what each predicted. */
@@ -184,7 +183,7 @@ function Figures({ index }: { index: number }): JSX.Element {
   );
 }
 
-/** The neurons on which the instance is like the predicted class and unlike the other one. */
+/** The neurons that keep the instance from one class, by their effect. */
 function Why<Q, T>({
   index,
   name,
@@ -225,24 +224,9 @@ function Why<Q, T>({
       </section>
     );
   }
-  const { own, predicted, sides_with_predicted: sides, far_from_own: far } = contrast;
-  const shown = (sides.length > 0 ? sides : far).slice(0, mostLines());
   return (
     <section class="twin-why" aria-label={`Why in ${name}`}>
-      <Intervals
-        layer={layer}
-        axis={axisOf(shown)}
-        colours={[classColour(classIndex(own)), classColour(classIndex(predicted))]}
-        heads={[own, predicted].map(zHead)}
-        title={
-          sides.length > 0
-            ? [`Why ${shortOf(predicted)}, not ${shortOf(own)}`, ` · ${name}`]
-            : [`Far from ${shortOf(own)}`, ` · ${name}`]
-        }
-        intervals={shown.map(interval)}
-        most={mostLines()}
-        empty={`No neuron of this layer tells ${predicted} from ${own} here.`}
-      />
+      <ContrastNeurons contrast={contrast} layer={layer} side={name} />
     </section>
   );
 }

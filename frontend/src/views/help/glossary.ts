@@ -48,6 +48,22 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "constant",
     short: "Neurons that have the same value for every instance seen, and therefore say nothing about any of them.",
   },
+  "effect of zero": {
+    title: "effect at zero",
+    short:
+      "How much the mean margin of the errors would change, in logits, if this neuron were zero. The margin is the logit of the " +
+      "label minus the highest other. Large values: the neuron pulls these instances away from their labels.",
+    more: "From gradients where they were logged, else estimated by a ridge regression of the logits on the layer.",
+  },
+  "effect on the margin": {
+    title: "effect on the margin",
+    short:
+      "How much the margin would change, in logits, if this neuron had another value: its mean over the class or, of a row, over " +
+      "all instances. The margin is the logit of the label minus the highest other; above zero, the prediction is right.",
+    more:
+      "Estimated (hollow bars): from gradients where they were logged, else by a ridge regression of the logits on the layer; " +
+      "R² says how well that fits, and below 0.95 the estimate is unreliable. Tried (solid bars): set in the model and run.",
+  },
   "effect size": {
     title: "effect size g",
     short:

@@ -61,7 +61,14 @@ function Scale({ layer }: { layer: string }): JSX.Element | null {
     statistic.label
   );
   // Whatever statistic is shown, rows are compared by their means.
-  const sorted = by === "difference" ? "effect size" : by === "row" || by === "strongest" ? "mean" : null;
+  const sorted =
+    by === "difference"
+      ? "effect size"
+      : by === "effect"
+        ? "effect"
+        : by === "row" || by === "strongest"
+          ? "mean"
+          : null;
   const differs = sorted !== null && (difference || kind !== "raw" || sorted !== statistic.label);
   return (
     <span>

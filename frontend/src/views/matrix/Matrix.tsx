@@ -2,9 +2,10 @@
 
 import type { JSX } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import type { SortQuery } from "../../api/types";
+import type { RowEffects, SortQuery } from "../../api/types";
 import { Canvas, type Surface } from "../../draw/Canvas";
 import { classColour } from "../../draw/classes";
+import { fixed } from "../../draw/format";
 import { paintBlock } from "../../draw/matrixCells";
 import { frameRow, markColumn, type Named, paintEffect, paintIds, paintPlace, ringCell } from "../../draw/matrixMarks";
 import { tokens } from "../../draw/theme";
@@ -32,6 +33,7 @@ const RowOverSteps = lazy("The row over the steps", () => import("./RowOverSteps
 const ORDERED: Partial<Record<SortQuery["by"], JSX.Element>> = {
   difference: <Term name="effect size">by g</Term>,
   row: <>by mean</>,
+  effect: <Term name="effect on the margin">by effect</Term>,
   strongest: <>by mean</>,
 };
 
@@ -75,7 +77,7 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
   const drawCells = useCallback((surface: Surface) => paintCells(stage, surface), [stage]);
   const drawMarks = useCallback((surface: Surface) => paintMarks(stage, surface), [stage]);
   const [pointer] = useState(() => pointerOf(stage));
-  const [model, shape, cursor] = [stage.model.value, stage.shape.value, stage.cursor.value];
+  const [model, shape, cursor, margin] = [stage.model.value, stage.shape.value, stage.cursor.value, stage.margin.value];
   const ordered = model && ORDERED[model.matrixQuery.sort.by];
   const active = cursor && model && (cursor.place < 0 ? `${stage.layer}-row-${rowId(stage)}` : `${stage.layer}-cell`);
   return (
@@ -104,14 +106,25 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
       <Canvas class="matrix-canvas matrix-marks" draw={drawMarks} aria-hidden="true" />
       {shape?.effect && model && (
         <div class="matrix-effect caption" style={{ width: px(shape.left - 32) }}>
-          <div>
-            <Term name="effect size">
-              effect size <i>g</i>
-            </Term>
-          </div>
-          <div class="cut">
-            <Lettered model={model} row={model.a} /> − <Lettered model={model} row={model.b} />
-          </div>
+          {margin ? (
+            <MarginHead model={model} effects={margin} />
+          ) : (
+            <>
+              <div>
+                <Term name="effect size">
+                  effect size <i>g</i>
+                </Term>
+              </div>
+              <div class="cut">
+                <Lettered model={model} row={model.a} /> − <Lettered model={model} row={model.b} />
+              </div>
+            </>
+          )}
+        </div>
+      )}
+      {shape?.effect && margin?.estimate.method === "none" && (
+        <div class="matrix-effect caption cut" style={{ left: px(shape.left), width: px(shape.right - shape.left) }}>
+          {margin.estimate.words}
         </div>
       )}
       {shape && <Fold stage={stage} block={shape.pinned} />}
@@ -167,6 +180,21 @@ function Fold({ stage: { scroll }, block }: { stage: Stage; block: Block }): JSX
   );
 }
 
+/** What the bars of effects are of, and how far they can be trusted. */
+function MarginHead({ model, effects: { estimate } }: { model: MatrixModel; effects: RowEffects }): JSX.Element {
+  return (
+    <>
+      <div>
+        <Term name="effect on the margin">est. effect</Term>
+      </div>
+      <div class="cut" title={estimate.words}>
+        <Lettered model={model} row={model.a} />
+        {estimate.r2 !== null && <span class={estimate.reliable ? "" : "accent"}>{` · R² ${fixed(estimate.r2)}`}</span>}
+      </div>
+    </>
+  );
+}
+
 function Lettered({ model, row }: { model: MatrixModel; row: number }): JSX.Element {
   const key = model.keys[row];
   return (
@@ -181,7 +209,7 @@ function rowId({ cursor, model }: Stage): number {
   return at && now ? rowAt(now, at) : -1;
 }
 
-function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: Surface): void {
+function paintCells({ model, shape, view, scroll, margin }: Stage, { context, ratio }: Surface): void {
   const [now, box, columns] = [model.value, shape.value, view.value];
   if (!now || !box) return;
   const ground = { context, ratio, shape: box, view: columns };
@@ -189,7 +217,11 @@ function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: S
   paintBlock(picture, box.pinned, now.pinned, scroll.value.pinned);
   paintBlock(picture, box.typed, now.typed, 0);
   paintBlock(picture, box.subsets, now.subsets, scroll.value.subsets);
-  if (now.matrix.effect) {
+  const effects = margin.value;
+  if (effects) {
+    const own = rowColour(now.keys[now.a], tokens.value.text2);
+    paintEffect(ground, effects.effect, now.matrix.order, own, own, true);
+  } else if (now.matrix.effect) {
     paintEffect(
       ground,
       now.matrix.effect,

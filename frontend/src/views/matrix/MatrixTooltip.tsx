@@ -156,6 +156,13 @@ function Other({
       </div>
     );
   }
+  const margin = stage.margin.value?.effect[neuron];
+  if (margin !== undefined && Number.isFinite(margin))
+    return (
+      <div>
+        estimated effect on the margin of <RowWords name={keys[a]!} plain />: <B>{signed(margin, 2)}</B>
+      </div>
+    );
   const d = matrix.effect?.[neuron];
   if (d === undefined || a < 0 || b < 0) return null;
   const others = at === a ? [b] : at === b ? [a] : [a, b];

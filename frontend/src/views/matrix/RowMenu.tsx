@@ -5,6 +5,7 @@ import { addExpressionRow, removeRow, sortBy, spreadRow } from "../../state/acti
 import { negated } from "../../state/buildExpression";
 import { steps } from "../../state/currentSnapshot";
 import { expressionOf, nameOf, openLayers, sort } from "../../state/derived";
+import { hasEffects } from "../../state/marginEffects";
 import { isExpressionKey } from "../../state/rowKeys";
 import { editSubset } from "../../state/subsetDraft";
 import { Menu, type Option } from "../controls/Menu";
@@ -17,7 +18,7 @@ export function RowMenu(): JSX.Element | null {
   if (!now) return null;
   const { key, anchor, where } = now;
   const rule = sort.value;
-  const a = rule.by === "row" || rule.by === "difference" ? rule.a : null;
+  const a = "a" in rule ? rule.a : null;
   const siblings = siblingsOf(key);
   const expression = expressionOf(key);
   const options: Option<() => void>[] = [
@@ -28,6 +29,9 @@ export function RowMenu(): JSX.Element | null {
       detail: a && a !== key ? `${nameOf(a)} − ${nameOf(key)}` : "B",
       disabled: a === null || a === key,
     },
+    ...(hasEffects.value
+      ? [{ value: () => sortBy({ by: "effect", a: key }), label: "Sort by effect on its margin", detail: "estimated" }]
+      : []),
     { value: () => showInDetail(key), label: "Show in detail" },
     {
       value: () => spreadRow(key, where === "chip" ? openLayers.peek() : [where.slice(3)]),

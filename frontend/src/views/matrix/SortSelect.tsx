@@ -5,6 +5,7 @@ import { sortBy } from "../../state/actions";
 import { columns, rows } from "../../state/data";
 import { labelName, nameOf, shortName, sort } from "../../state/derived";
 import { drawnStep } from "../../state/drawnStep";
+import { hasEffects } from "../../state/marginEffects";
 import { clustersOf, type MatrixQuery, sortQuery } from "../../state/matrices";
 import { isPending } from "../../state/pending";
 import { instanceOfKey, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
@@ -59,6 +60,16 @@ function optionsFor(rule: Sort): Option<string>[] {
       heading: i ? undefined : "Row",
     });
   });
+  if (hasEffects.value)
+    rows.value.forEach((row, i) => {
+      const by: Sort = { by: "effect", a: rowKey(row) };
+      options.push({
+        value: JSON.stringify(by),
+        label: text(by),
+        content: <Content rule={by} />,
+        heading: i ? undefined : "Effect on the margin",
+      });
+    });
   return options;
 }
 
@@ -106,6 +117,7 @@ function differences(rule: Sort): Sort[] {
 function text(rule: Sort): string {
   if (rule.by === "difference") return `effect size ${nameOf(rule.a)} − ${nameOf(rule.b)}`;
   if (rule.by === "row") return nameOf(rule.a);
+  if (rule.by === "effect") return `effect on ${nameOf(rule.a)}`;
   return rule.by === "clustered" ? "clusters" : rule.by;
 }
 
@@ -114,6 +126,13 @@ function Content({ rule }: { rule: Sort }): JSX.Element | string {
     return (
       <>
         effect size <Named row={rule.a} /> − <Named row={rule.b} />
+      </>
+    );
+  }
+  if (rule.by === "effect") {
+    return (
+      <>
+        effect on <Named row={rule.a} />
       </>
     );
   }

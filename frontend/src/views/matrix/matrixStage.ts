@@ -1,7 +1,7 @@
 /** State of one layer's matrix: the model that is drawn, its size, scroll position and cursor. */
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Matrix, StatisticInfo } from "../../api/types";
+import type { Matrix, RowEffects, StatisticInfo } from "../../api/types";
 import { arrow, integer, short } from "../../draw/format";
 import { withRow } from "../../draw/matrixAppend";
 import { Pyramid } from "../../draw/matrixPyramid";
@@ -21,6 +21,7 @@ import { comparedSnapshot } from "../../state/currentSnapshot";
 import { columns, layers, rows, snapshot } from "../../state/data";
 import { labelName, nameOf, scaleOf, shortName, shortOf, subsetsByName } from "../../state/derived";
 import type { Resource } from "../../state/loads";
+import { sortedEffectsOf } from "../../state/marginEffects";
 import {
   compareMatrixOf,
   compareTypedMatrixOf,
@@ -84,6 +85,8 @@ export interface Stage {
   model: ReadonlySignal<MatrixModel | null>;
   shape: ReadonlySignal<MatrixShape | null>;
   view: ReadonlySignal<ColumnView>;
+  /** What each neuron does to the margin of the row that they are sorted by; null: they are not, or it is not known yet. */
+  margin: ReadonlySignal<RowEffects | null>;
   /** Numbers of the described cell, if the matrix was sent as colour levels. */
   numbers: Resource<MatrixQuery, Matrix>;
 }
@@ -179,14 +182,25 @@ function model(
     other,
     difference,
     pyramids: other && !difference ? [pyramid, new Pyramid(its, matrix.order, scale)] : [pyramid],
-    a: sort.by === "row" || sort.by === "difference" ? (sort.a ?? -1) : -1,
-    b: sort.by === "difference" ? (sort.b ?? -1) : -1,
+    a: sort.a ?? -1,
+    b: sort.b ?? -1,
   };
 }
 
 export function stageOf(layer: string): Stage {
   const size = signal({ width: 0, height: 0 });
   const model = modelOf(layer);
+  const margin = computed(() => {
+    const [{ value, query }, now] = [sortedEffectsOf(layer).value, model.value];
+    const row = now && now.b < 0 ? now.keys[now.a] : undefined;
+    if (!value || !query || !now || now.difference || row === undefined || keyOf(query.row) !== row) return null;
+    const { run, step, sort } = now.matrixQuery;
+    // Where there are none, that is said to those who asked for them.
+    const shown = value.estimate.method !== "none" || sort.by === "effect";
+    return shown && query.run === run && query.step === step && value.effect.length === now.matrix.neurons
+      ? value
+      : null;
+  });
   const shape = computed(() => {
     const [{ width, height }, now] = [size.value, model.value];
     if (!now || width === 0) return null;
@@ -196,7 +210,7 @@ export function stageOf(layer: string): Stage {
       pinned: now.pinned.length,
       typed: now.typed.length > 0,
       subsets: now.subsets.length,
-      effect: now.matrix.effect !== null,
+      effect: now.matrix.effect !== null || margin.value !== null,
       labels: Math.min(labelWidth.value, Math.max(LABELS, Math.round(width * 0.36))),
     });
   });
@@ -224,6 +238,7 @@ export function stageOf(layer: string): Stage {
     model,
     shape,
     view,
+    margin,
     numbers,
   };
 }
