@@ -62,6 +62,7 @@ class Truth:
     predictions: np.ndarray
     scores: np.ndarray
     values: np.ndarray
+    logits: np.ndarray
 
 
 def read(log_dir: Path, name: str = LAYER) -> Truth:
@@ -71,7 +72,8 @@ def read(log_dir: Path, name: str = LAYER) -> Truth:
         np.array([str(one) for one in snapshot.instances[name].to_pylist()]) for name in ("id", "label", "prediction")
     )
     values = snapshot.activations(name).astype(np.float64)
-    return Truth(run, ids, labels, predictions, np.array(snapshot.instances["score"].to_pylist()), values)
+    scores, logits = np.array(snapshot.instances["score"].to_pylist()), snapshot.activations("head.fc2")
+    return Truth(run, ids, labels, predictions, scores, values, logits.astype(np.float64))
 
 
 def check_neuron(tab: FrameLocator, truth: Truth) -> None:

@@ -15,7 +15,6 @@ import { loadCode } from "../../state/code";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
 import {
-  classOfNeuron,
   classOfRow,
   detailLayer,
   hasSeveralLabels,
