@@ -43,11 +43,12 @@ def log(
     )
     nodes = [schema.Node("", None, "module", "Net", "Net", (schema.Shape((-1, 3)),))]
     nodes += [schema.Node(info.name, "", "module", info.name, "Linear", (info.shape,)) for info in infos]
+    arguments: dict[str, Any] = {"class_names": CLASSES, "strict": True} | options
     recorder = Recorder(
         path,
         schema.Graph("torch", "Net", tuple(nodes), ()),
         infos,
-        **{"class_names": CLASSES, "strict": True} | options,
+        **arguments,
     )
     with recorder.snapshot(1) as evaluation:
         for rows in np.array_split(np.arange(len(outputs)), batches):
