@@ -11,6 +11,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   "views/controls": ["lib", "api", "layout", "draw", "state"],
   "views/detail": ["views/controls"],
   "views/facets": ["views/controls"],
+  // What a finding rests on is drawn with the drawer's pieces, in its place.
+  "views/findings": ["views/controls", "views/detail"],
   "views/graph": ["views/controls"],
   "views/help": ["views/controls"],
   "views/instances": ["views/controls"],

@@ -15,7 +15,7 @@ import {
   decodeWhere,
 } from "./decode";
 import type { SnapshotRef, Source } from "./source";
-import { ApiError, type ErrorKind, type TableQuery } from "./types";
+import { ApiError, type ErrorKind, type Findings, type TableQuery } from "./types";
 import { peaksOf } from "./wav";
 
 type Parameters = Record<string, unknown>;
@@ -85,6 +85,9 @@ export function httpSource(base: string): Source {
     separation: (at, question, signal) => json("separation", { ...at, ...question }, signal),
     movement: (at, other, signal) => json("movement", { ...at, other }, signal),
     neuronPairs: (at, other, layer, signal) => json("neuron_pairs", { ...at, other, layer }, signal),
+    findings: async (at, signal, action) =>
+      (await (await request(base, "findings", { ...at, action }, signal, action && "POST")).json()) as Findings,
+    evidence: (at, about, signal) => json("evidence", { ...at, ...about }, signal),
     facets: (at, query, signal) => json("facets", { ...at, ...query }, signal),
     columnStatistics: (at, filter, signal) => json("column_statistics", { ...at, ...filter }, signal),
     contentUrl: (at: SnapshotRef, index) => `${base}content?${query({ ...at, index })}`,

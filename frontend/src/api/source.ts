@@ -5,11 +5,15 @@ import type {
   Columns,
   Depth,
   DepthHistory,
+  Evidence,
   Facets,
+  FindingKind,
+  Findings,
   Graph,
   History,
   InstanceDetail,
   InstanceMaps,
+  JobAction,
   Matrix,
   MatrixScaleKind,
   Movement,
@@ -18,7 +22,6 @@ import type {
   NeuronPositions,
   Overlap,
   Projection,
-  ProjectionAction,
   ProjectionMethod,
   RowEffects,
   RowQuery,
@@ -39,6 +42,14 @@ export interface FacetQuery {
   expression?: string;
   columns?: readonly string[];
   search?: string;
+}
+
+/** The fields of a finding that its figures are of. */
+export interface EvidenceQuery {
+  kind: FindingKind;
+  subset?: string | undefined;
+  layer?: string | undefined;
+  target?: string | undefined;
 }
 
 /** One snapshot: a run at a step. */
@@ -96,7 +107,7 @@ export interface Source {
     method: ProjectionMethod,
     signal: AbortSignal,
     like?: SnapshotRef,
-    action?: ProjectionAction,
+    action?: JobAction,
   ): Promise<Projection>;
   /** One neuron's activations on all sampled instances. */
   activation(at: SnapshotRef, layer: string, neuron: number, signal: AbortSignal): Promise<Float32Array>;
@@ -154,6 +165,10 @@ export interface Source {
   movement(at: SnapshotRef, other: SnapshotRef, signal: AbortSignal): Promise<Movement>;
   /** Which neuron of another snapshot is beside which of this one. */
   neuronPairs(at: SnapshotRef, other: SnapshotRef, layer: string, signal: AbortSignal): Promise<NeuronPairs>;
+  /** What is wrong with the model. Much to look at is looked at in the background once started: poll until it is done. */
+  findings(at: SnapshotRef, signal: AbortSignal, action?: JobAction): Promise<Findings>;
+  /** What a finding rests on: its figures over the steps, or by layer. */
+  evidence(at: SnapshotRef, about: EvidenceQuery, signal: AbortSignal): Promise<Evidence>;
   /** Value counts of the columns; of one column, its most frequent values with a prefix. */
   columnStatistics(
     at: SnapshotRef,

@@ -57,8 +57,8 @@ export interface Matrix {
   orderOf?: number;
 }
 
-/** What a request does to the t-SNE on the server; without one it only asks how far it is. */
-export type ProjectionAction = "start" | "cancel";
+/** What a request does to a job on the server, as a t-SNE; without one it only asks how far it is. */
+export type JobAction = "start" | "cancel";
 
 export type Projection = Required<Omit<ProjectionAnswer, "aligned">>;
 

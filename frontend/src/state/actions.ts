@@ -18,6 +18,7 @@ import { expressionKey, parseRowKey, type Row, type RowKey, rowKey } from "./row
 import type { Sort } from "./rows";
 import { shownExpression, typedRow } from "./typed";
 import {
+  CLOSED,
   type Compare,
   chosenDetailLayer,
   chosenLayers,
@@ -29,6 +30,7 @@ import {
   classOrder,
   compare,
   expression,
+  findingsPlace,
   type InstancesTab,
   instancesTab,
   type LadderFigure,
@@ -227,8 +229,17 @@ export function clickInstance(index: number): void {
   });
 }
 
+/** Shows something in the drawer, whose place the list of findings leaves. */
 export function select(next: Selection | null): void {
-  selection.value = next;
+  batch(() => {
+    selection.value = next;
+    if (next) closeFindings();
+  });
+}
+
+/** Gives the drawer its place back. What was found stays in the line above the panels. */
+export function closeFindings(): void {
+  if (findingsPlace.peek().open) findingsPlace.value = CLOSED;
 }
 
 export function selectNeuron(layer: string, neuron: number): void {

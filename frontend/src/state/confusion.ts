@@ -1,6 +1,7 @@
 /** Labels against predictions over the sample: counts, and what a cell is called and selects. */
 
 import { computed, type ReadonlySignal } from "@preact/signals";
+import type { Columns, Snapshot } from "../api/types";
 import { arrow } from "../draw/format";
 import { type CellHit, confusion, indicesIn } from "../layout/confusion";
 import { pick, pickWhere } from "./actions";
@@ -15,8 +16,12 @@ export interface ConfusionCounts {
   totals: Int32Array;
 }
 
-export const confusionCounts: ReadonlySignal<ConfusionCounts | null> = computed(() => {
-  const [known, shown] = [columns.value.value, snapshot.value.value];
+export const confusionCounts: ReadonlySignal<ConfusionCounts | null> = computed(() =>
+  countConfusion(columns.value.value, snapshot.value.value),
+);
+
+/** Of instances of any step; null where there are no classes. */
+export function countConfusion(known: Columns | null, shown: Snapshot | null): ConfusionCounts | null {
   if (!known || !shown || shown.task !== "classification") return null;
   let classes = shown.class_names.length;
   for (const value of known.label) if (value >= classes) classes = value + 1;
@@ -24,7 +29,7 @@ export const confusionCounts: ReadonlySignal<ConfusionCounts | null> = computed(
   const totals = new Int32Array(classes);
   for (const [cell, value] of counts.entries()) totals[Math.floor(cell / classes)]! += value;
   return { classes, counts, totals };
-});
+}
 
 /** The expression for "predicted as this class", from that of the class, which quotes its name correctly. */
 export function predictedAs(expression: string): string {

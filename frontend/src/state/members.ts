@@ -7,6 +7,7 @@ import { classOfRow, hoveredRow, subsetsByName } from "./derived";
 import { hoveredInstance } from "./hover";
 import { parseRowKey, type RowKey } from "./rowKeys";
 import { typedExpression } from "./typed";
+import { findingsPlace } from "./view";
 
 /** Instances picked with the lasso, in the confusion matrix or in the table, and not yet a row. */
 export interface Picked {
@@ -75,9 +76,15 @@ export const typedMembers: ReadonlySignal<Uint8Array | null> = computed(() => {
   return known && text && value && status === "ready" ? membersOfIndices(known, value.indices) : null;
 });
 
+/** Those of the finding that is open. */
+const foundMembers = computed(() => {
+  const { open, row } = findingsPlace.value;
+  return open && row ? membersOf(row) : null;
+});
+
 /**
  * The highlighted instances, one byte each: those of the hovered row, the hovered one, else the picked, else those of
- * the typed expression; null: nothing is dimmed.
+ * the typed expression, else those of the open finding; null: nothing is dimmed.
  */
 export const highlighted: ReadonlySignal<Uint8Array | null> = computed(() => {
   const known = columns.value.value;
@@ -86,5 +93,5 @@ export const highlighted: ReadonlySignal<Uint8Array | null> = computed(() => {
   if (instance !== undefined) return membersOfIndices(known, [instance]);
   const key = hoveredRow.value;
   if (key) return membersOf(key);
-  return pickedMembers.value ?? typedMembers.value;
+  return pickedMembers.value ?? typedMembers.value ?? foundMembers.value;
 });

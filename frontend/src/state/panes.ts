@@ -1,6 +1,7 @@
 /** Sizes of the panes: stored in the browser, limited by the window. */
 
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { findingsPlace } from "./view";
 
 export const viewport = signal({ width: 1440, height: 836 });
 
@@ -41,6 +42,8 @@ const clamp = (value: number, low: number, high: number): number =>
 
 /** A panel is at least as high; in a low window two of them must still fit above the drawer. */
 export const panelHeight = computed(() => (viewport.value.height < 760 ? 224 : 240));
+/** Height of the list of findings. */
+const FINDINGS = 276;
 /** Height of the facets. */
 export const FACETS = 126;
 export const facetsHeight = computed(() => (storedPanes.value.facets ? FACETS : 0));
@@ -57,10 +60,13 @@ export const instancesWidth = computed(() =>
   clamp(storedPanes.value.instances ?? (wide.value ? 384 : 312), 280, viewport.value.width * 0.45),
 );
 export const detailHeight = computed(() =>
-  storedPanes.value.closed.detail
+  storedPanes.value.closed.detail && !findingsPlace.value.open
     ? 33
     : clamp(
-        storedPanes.value.detail ?? clamp(viewport.value.height - facetsHeight.value - TWO_PANELS, 172, 194),
+        storedPanes.value.detail ??
+          (findingsPlace.value.open
+            ? clamp(FINDINGS, 172, viewport.value.height * 0.36)
+            : clamp(viewport.value.height - facetsHeight.value - TWO_PANELS, 172, 194)),
         120,
         viewport.value.height * 0.6,
       ),

@@ -1,6 +1,6 @@
 /** Requests the data of the first picture before its views are rendered. */
 
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { apart } from "./apart";
 import { loadCode } from "./code";
 import { columns, graph, projectionOf, snapshot, strips } from "./data";
@@ -18,6 +18,9 @@ export function prefetch(): () => void {
   });
 }
 
+/** Whether the data of the first picture are there: what is said besides may be loaded and asked for. */
+export const isPictured = signal(false);
+
 /**
  * Loads and starts what asks how far classes are apart, once the data of the first picture are there: it takes the
  * server some time. Returns a function that stops it.
@@ -26,6 +29,7 @@ export function followSeparationLater(): () => void {
   let stop = effect(() => {
     const loads = [snapshot, columns, strips, ...openLayers.value.map(matrixOf)].map(({ value }) => value.status);
     if (openLayers.value.length === 0 || loads.some((status) => status === "idle" || status === "pending")) return;
+    isPictured.value = true;
     queueMicrotask(start);
   });
   let begun = false;

@@ -77,6 +77,18 @@ const FIELDS: readonly Field[] = [
   text("expression", view.expression, ""),
   json("selection", view.selection, selectionOf, packSelection),
   text("detail", view.chosenDetailLayer, null),
+  {
+    name: "findings",
+    read() {
+      const { open, step, row } = view.findingsPlace.value;
+      return open ? JSON.stringify([step, row]) : null;
+    },
+    write(value) {
+      view.findingsPlace.value = placeOf(parse(value));
+    },
+  },
+  text("finding", view.chosenFinding, null),
+  json("hidden", view.hiddenFindings, strings),
   choice("face", view.neuronFace, ["where", "values"]),
   choice("tab", view.instancesTab, ["classes", "confusion", "table"]),
 ];
@@ -141,7 +153,7 @@ export function readHash(hash: string): Fields {
 }
 
 /** Changes of these fields replace the current history entry instead of adding one. */
-const QUIET = ["step", "order_of", "expression"];
+const QUIET = ["step", "order_of", "expression", "finding"];
 const isQuiet = (name: string): boolean => QUIET.includes(name) || name.startsWith("panel:");
 
 /** Zooming changes the address after a pause: browsers ignore addresses that change on every frame. */
@@ -244,6 +256,12 @@ function compareOf(value: unknown): view.Compare | null {
   if (!Array.isArray(value)) return null;
   const [run, step] = value as unknown[];
   return typeof run === "string" ? { run, step: typeof step === "number" ? step : null } : null;
+}
+
+function placeOf(value: unknown): view.FindingsPlace {
+  if (!Array.isArray(value)) return view.CLOSED;
+  const [step, row] = value as unknown[];
+  return { open: true, step: typeof step === "number" ? step : null, row: isRowKey(row) ? row : null };
 }
 
 function sortOf(value: unknown): Sort | null {

@@ -59,6 +59,21 @@ export const ladderFigure = signal<LadderFigure>("accuracy");
 /** Text of the expression box, as typed. */
 export const expression = signal("");
 export const selection = signal<Selection | null>(null);
+/** The place where findings are listed, in the place of the drawer. */
+export interface FindingsPlace {
+  open: boolean;
+  /** The step whose findings are listed, where another one is shown. */
+  step: number | null;
+  /** The instances that are marked, while it is open. */
+  row: RowKey | null;
+}
+
+export const CLOSED: FindingsPlace = { open: false, step: null, row: null };
+export const findingsPlace = signal<FindingsPlace>(CLOSED);
+/** The finding that is said and shown; null: the strongest. */
+export const chosenFinding = signal<string | null>(null);
+/** Keys of the findings that are not listed. */
+export const hiddenFindings = signal<string[] | null>(null);
 /** The layer of the drawer; null: the last open one. */
 export const chosenDetailLayer = signal<string | null>(null);
 export const instancesTab = signal<InstancesTab>("classes");

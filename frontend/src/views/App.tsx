@@ -2,6 +2,8 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { closeFindings } from "../state/actions";
+import { codeOf } from "../state/code";
 import { run, runs, runsError } from "../state/currentSnapshot";
 import { snapshot } from "../state/data";
 import { openLayers } from "../state/derived";
@@ -9,6 +11,8 @@ import { firstVisit } from "../state/firstVisit";
 import { explained, help } from "../state/help";
 import * as panes from "../state/panes";
 import { refreshRuns } from "../state/poll";
+import { isPictured } from "../state/prefetch";
+import { findingsPlace } from "../state/view";
 import { IconButton } from "./controls/Icon";
 import { Failure, Loading } from "./controls/Loading";
 import { lazy } from "./controls/lazy";
@@ -22,6 +26,9 @@ import { Headline } from "./toolbar/Headline";
 import { Toolbar } from "./toolbar/Toolbar";
 
 const DetailView = lazy("The detail", () => import("./detail/DetailView"), "DetailView");
+const FindingsView = lazy("The findings", () => import("./findings/FindingsView"), "FindingsView");
+/** What is said of findings: not before the first picture is there. */
+const findingsLine = codeOf(() => import("./findings/FindingsLine"));
 const Empty = lazy("The page", () => import("./Empty"), "Empty");
 const Facets = lazy("The facets", () => import("./facets/Facets"), "Facets");
 const HelpSheet = lazy("The help", () => import("./help/HelpSheet"), "HelpSheet");
@@ -74,12 +81,26 @@ function Content(): JSX.Element {
     <>
       <Toolbar />
       {panes.storedPanes.value.facets && <Facets />}
-      <Headline />
+      <FirstLine />
       <Panes />
       {help.value && <HelpSheet />}
       {explained.value && <Explanation />}
       {firstVisit.value && <FirstVisit />}
     </>
+  );
+}
+
+/** Always there, so that nothing moves when it is known what to say. */
+function FirstLine(): JSX.Element {
+  const Line = isPictured.value ? findingsLine.value.value?.FindingsLine : undefined;
+  return Line ? (
+    <Line>
+      <Headline />
+    </Line>
+  ) : (
+    <div class="first-line">
+      <Headline />
+    </div>
   );
 }
 
@@ -143,9 +164,9 @@ function Panes(): JSX.Element {
           size={panes.detailHeight.value}
           grows={-1}
           onResize={(size) => panes.resizePane("detail", size)}
-          onToggle={() => panes.togglePane("detail")}
+          onToggle={() => (findingsPlace.value.open ? closeFindings() : panes.togglePane("detail"))}
         />
-        <DetailView />
+        {findingsPlace.value.open ? <FindingsView /> : <DetailView />}
       </section>
     </main>
   );

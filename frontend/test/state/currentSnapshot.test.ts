@@ -22,7 +22,7 @@ const info = (step: number, wall_time: number, problem: string | null = null): S
 const there = (...named: [string, StepInfo[]][]): Runs => ({
   logdir: "logs",
   other_runs: [],
-  runs: named.map(([name, steps]) => ({ name, problems: [], steps })),
+  runs: named.map(([name, steps]) => ({ name, problems: [], health: null, steps })),
 });
 
 let answer: () => Promise<Runs>;

@@ -14,7 +14,7 @@ function used(): Set<string> {
   const isUsed = (name: string): boolean =>
     texts.some(
       (text) =>
-        [`name="${name}"`, `term="${name}"`, `, "${name}"],`].some((use) => text.includes(use)) ||
+        [`name="${name}"`, `term="${name}"`, `, "${name}"],`, `: "${name}",`].some((use) => text.includes(use)) ||
         Array.from(text.matchAll(/term=\{([^}]*)\}/g)).some(([, value]) => value?.includes(`"${name}"`)),
     );
   return new Set(Object.keys(GLOSSARY).filter(isUsed));

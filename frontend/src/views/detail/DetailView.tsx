@@ -8,7 +8,6 @@ import { classColour } from "../../draw/classes";
 import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { positionsText } from "../../layout/instanceMaps";
-import { addStyles } from "../../lib/styles";
 import { chooseDetailLayer, select } from "../../state/actions";
 import { isHeads } from "../../state/attention";
 import { loadCode } from "../../state/code";
@@ -44,7 +43,7 @@ import { Name } from "../controls/Name";
 import { SaveButton } from "../controls/SaveButton";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch, Swatch } from "../controls/Swatch";
-import styles from "./detail.css?inline";
+import "./detailStyles";
 import { InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { NeuronBody } from "./NeuronBody";
@@ -54,8 +53,6 @@ import { SubsetBody } from "./SubsetBody";
 import { close, openWithSubject, subject, togglePin } from "./subject";
 import { subsetColour } from "./subsetColour";
 import { classIndex } from "./WhyNot";
-
-addStyles(styles);
 
 const InstanceTwins = lazy("The comparison", () => import("./compareInstance"), "InstanceTwins");
 const InstanceTwinsTitle = lazy("The comparison", () => import("./compareInstance"), "InstanceTwinsTitle");

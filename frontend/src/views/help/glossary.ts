@@ -44,9 +44,50 @@ export const GLOSSARY: Record<TermName, Entry> = {
       "Average linkage of the z-scores over the rows, with optimal leaf order. More than 2,048 neurons are " +
       "ordered by their angle in the plane of the first two principal components.",
   },
+  collapsed: {
+    title: "collapsed",
+    short: "A layer in which one direction holds at least 99% of the variance: its neurons all say the same.",
+    more:
+      "Over up to 512 kept instances. Models for two classes or for numbers need no more than one direction and " +
+      "are left out.",
+  },
+  concept: {
+    title: "concept",
+    short:
+      "A direction in a layer that belongs to a subset: the difference between the mean of its instances and that of the rest.",
+    more: "It is judged by how much it moves the scores of each class.",
+  },
+  confusion: {
+    title: "confusion",
+    short: "The pair of classes that is mixed up most often: instances of the first that are predicted as the second.",
+    more: "A count, not compared with chance.",
+  },
   constant: {
     title: "constant",
     short: "Neurons that have the same value for every instance seen, and therefore say nothing about any of them.",
+  },
+  dead: {
+    title: "dead",
+    short:
+      "Neurons with the same value for every instance seen, or never above zero before a ReLU. “Since” is the step at which they died.",
+    more: "Exact, from the statistics over all instances. What was so from the first step on is dead from the start.",
+  },
+  decodable: {
+    title: "decodable",
+    short: "A column that a layer knows beyond what the label says: its value can be read from the activations.",
+    more:
+      "Balanced accuracy of a ridge regression on held-out instances, against values shuffled within the label. " +
+      "It says what the model knows, not that it uses it.",
+  },
+  drift: {
+    title: "drift",
+    short: "A layer whose representation keeps moving away from where it was.",
+    more: "1 − CKA between steps.",
+  },
+  duplicates: {
+    title: "duplicates",
+    short: "Evaluation instances that are in the training data, too. What the model says of them is no test.",
+    more: "Found by a hash of their content first, then by distance.",
   },
   "effect of zero": {
     title: "effect at zero",
@@ -73,6 +114,26 @@ export const GLOSSARY: Record<TermName, Entry> = {
       "Hedges' g: pooled standard deviation, corrected for small groups. Positive where the first group is " +
       "higher.",
   },
+  "error region": {
+    title: "error region",
+    short:
+      "Instances that lie together in a layer and are wrong more often than their scores explain. No column describes them.",
+    more: "p compares with errors shuffled among instances of like scores.",
+  },
+  exact: {
+    title: "exact",
+    short: "Counted over everything there is: nothing was left to chance, so there is no p.",
+  },
+  exploding: {
+    title: "exploding",
+    short: "A layer whose activations are not finite, or have grown at least tenfold.",
+    more: "The size is the root mean square over all instances seen.",
+  },
+  "failing slice": {
+    title: "failing slice",
+    short: "A condition on the columns, or two, under which more instances are wrong than their labels explain.",
+    more: "Expected is what the same labels have outside of it. All conditions are tried, and p counts that.",
+  },
   "false discovery": {
     title: "q",
     short: "The share of false positives to expect among the neurons from the top of the list down to this one.",
@@ -88,6 +149,14 @@ export const GLOSSARY: Record<TermName, Entry> = {
   "label score": {
     title: "p(label)",
     short: "The probability that the model gives to the instance's own label.",
+  },
+  "label suspect": {
+    title: "label suspect",
+    short:
+      "Instances whose label the model contradicts, and so do their nearest neighbours. A list to look at, not a verdict.",
+    more:
+      "The model is surer of the other class than it is of that class's own instances on average (confident " +
+      "learning), and at least nine of the ten nearest neighbours have other labels.",
   },
   loss: {
     title: "loss",
@@ -110,13 +179,12 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "NaN or infinite",
     short: "Values that are not finite numbers. They are left out of all statistics.",
   },
-  peak: {
-    title: "peak",
-    short: "Where in an instance a neuron has its largest value: a token, a place in an image, a moment of a sound.",
+  "p-value": {
+    title: "p",
+    short: "The chance that something as strong turns up anywhere among all candidates when there is nothing to find.",
     more:
-      "Tokens are counted from 0 without padding, rows and columns from 0. All values of an instance are recorded " +
-      "where it is pinned, and those around the peak where it is among a neuron’s strongest; of other instances " +
-      "the peak alone.",
+      "From shuffles within the label. The candidates and shuffles are in the sentence. “–”: not compared with " +
+      "chance.",
   },
   paired: {
     title: "paired by correlation",
@@ -134,6 +202,14 @@ export const GLOSSARY: Record<TermName, Entry> = {
       "Shows the instances in the plane in which their activations vary most. The axes say how much of the " +
       "variance each of them explains.",
     more: "Principal component analysis of the layer's activations. Far apart here means far apart in the layer.",
+  },
+  peak: {
+    title: "peak",
+    short: "Where in an instance a neuron has its largest value: a token, a place in an image, a moment of a sound.",
+    more:
+      "Tokens are counted from 0 without padding, rows and columns from 0. All values of an instance are recorded " +
+      "where it is pinned, and those around the peak where it is among a neuron’s strongest; of other instances " +
+      "the peak alone.",
   },
   range: {
     title: "0–1 over the rows",
@@ -156,14 +232,32 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "share active",
     short: "The share of instances for which the neuron's activation is above zero.",
   },
+  shortcut: {
+    title: "shortcut",
+    short:
+      "A condition on the columns under which instances of other classes are taken for one class far more often than without it.",
+    more: "p is that of the strongest over all conditions and classes.",
+  },
   "spatial mean": {
     title: "spatial mean",
     short: "The mean over all positions of a feature map: one number per channel and instance.",
     more: "Other reducers are the maximum, the first or the last token, or your own function (`reducer=`).",
   },
+  spike: {
+    title: "spike",
+    short:
+      "A jump: between two steps a layer's representation moved at least three times as far as just before and just after.",
+    more: "1 − CKA, over up to 256 instances. The first and the last step cannot be judged.",
+  },
   "standard deviation": {
     title: "sd",
     short: "Standard deviation: how far instances typically are from the mean.",
+  },
+  strength: {
+    title: "strength",
+    short:
+      "How much a finding is, in its own unit: the share of a layer's neurons, of the errors, of the variance. The bar runs from 0 to 1.",
+    more: "What is broken is listed first, then what to look at, then what the model knows.",
   },
   strip: {
     title: "mean ÷ layer's largest",

@@ -22,7 +22,7 @@ import { subsetKey } from "../../state/rowKeys";
 import { Name } from "../controls/Name";
 import { ClassName } from "../controls/Swatch";
 
-/** Always there, so that nothing moves when it is known what to say. */
+/** Until there is a finding to be said, and where there is none. */
 export function Headline(): JSX.Element {
   return (
     <p class="headline" aria-live="polite">
