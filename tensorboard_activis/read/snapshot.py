@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Literal, TypeVar, TypeVarTuple, cast
+from typing import Literal, Self, TypeVar, TypeVarTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -58,16 +58,32 @@ class SnapshotReader:
         directory: where its files lie.
     """
 
+    _load: Callable[[], schema.Snapshot]
+
     def __init__(self, record: schema.Snapshot, directory: Path) -> None:
         self.record = record
+        self.step = record.step
         self._directory = directory
         #: What `once_per_snapshot` computed, by function and arguments.
         self.computed: dict[tuple[Hashable, ...], object] = {}
 
-    @property
-    def step(self) -> int:
-        """The training step."""
-        return self.record.step
+    @classmethod
+    def deferred(cls, step: int, digest: str, directory: Path, load: Callable[[], schema.Snapshot]) -> Self:
+        """A reader whose record is loaded and decoded on first use, for questions that look at few of many steps.
+
+        Arguments:
+            digest: of the content, see `content_digest`.
+            load: returns the record; what it raises is raised where the record is used.
+        """
+        reader = cls.__new__(cls)
+        reader.step, reader.digest = step, digest
+        reader._directory, reader._load, reader.computed = directory, load, {}
+        return reader
+
+    @cached_property
+    def record(self) -> schema.Snapshot:
+        """The decoded snapshot. Raises UnreadableError where a deferred one cannot be loaded."""
+        return self._load()
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -161,7 +161,7 @@ def history_steps(snapshot: SnapshotReader, parameters: Parameters, steps: Seque
 
 
 def history_of_rows(
-    snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[SnapshotReader]
+    snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[SnapshotReader], cache: history.StepCache
 ) -> history.History:
     """The route `history`."""
     return history.history(
@@ -171,6 +171,7 @@ def history_of_rows(
         steps,
         parameters.integer("neuron") if parameters.has("neuron") else None,
         statistic.parse_statistic(parameters.optional_string("statistic") or "mean"),
+        cache,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.printable import traceback_of
+from tensorboard_activis.query.arithmetic.workers import ONE_THREAD_PER_PRODUCT
 from tensorboard_activis.query.limits import TooLargeError
 
 logger = logging.getLogger(__name__)
@@ -136,7 +137,8 @@ class Jobs(Generic[Result]):
                     continue
                 job.state = "running"
             try:
-                result = work(job)
+                with ONE_THREAD_PER_PRODUCT:
+                    result = work(job)
             except Exception as error:
                 if not isinstance(error, ActiVisError):
                     logger.error("A background job failed\n%s", traceback_of(error))

@@ -1,6 +1,7 @@
 """The TensorBoard plugin: the HTTP routes of docs/http_api.md. Each parses parameters and calls one function of `query`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 
 import werkzeug
 from tensorboard.plugins import base_plugin
@@ -11,11 +12,12 @@ from tensorboard_activis.query.findings.evidence import evidence_steps
 from tensorboard_activis.query.findings.finding import Findings
 from tensorboard_activis.query.instances import content, export
 from tensorboard_activis.query.instances.shared import shared_instances
-from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, spread
+from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, StepValues, spread
 from tensorboard_activis.query.projection import alignment
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import handlers
+from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.findings import FindingSearches
@@ -34,6 +36,9 @@ from tensorboard_activis.serve.routes import SnapshotRoutes, etag_of, route
 from tensorboard_activis.serve.runs import Runs
 from tensorboard_activis.serve.static_files import static_response
 
+#: Limit for what histories need of other steps than the one shown.
+_HISTORY_BYTES = 32 << 20
+
 
 class ActiVisPlugin(base_plugin.TBPlugin):
     """The TensorBoard plugin. It reads logs only, and has no state but bounded caches and background jobs."""
@@ -47,6 +52,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         self._snapshot_routes = SnapshotRoutes(self._runs, self._slots)
         self._projections = Projections(self._slots)
         self._findings = FindingSearches(self._slots)
+        self._histories: Cache[StepValues] = Cache(_HISTORY_BYTES)
 
     def is_active(self) -> bool:
         """Always False: TensorBoard shows the tab when its data provider lists data of this plugin."""
@@ -66,7 +72,9 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/matrix": routes.answer_with_others(self._rows_snapshot, handlers.activation_matrix),
             "/movement": routes.answer_with_others(self._other_snapshot, handlers.movement_of_layers),
             "/neuron_pairs": routes.answer_with_others(self._other_snapshot, handlers.pairs_of_neurons),
-            "/history": routes.answer_with_others(self._history_steps, handlers.history_of_rows),
+            "/history": routes.answer_with_others(
+                self._history_steps, partial(handlers.history_of_rows, cache=self._step_values)
+            ),
             "/depth_history": routes.answer_with_others(self._all_steps, handlers.depth_over_steps),
             "/evidence": routes.answer_with_others(self._evidence_steps, handlers.evidence_of_finding),
             "/projection": route(self._projection),
@@ -107,26 +115,34 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         self, scope: RequestScope, snapshot: SnapshotReader, parameters: Parameters
     ) -> list[SnapshotReader]:
         """The snapshots of the steps that a history has, with the one that its rows refer to as it is."""
-        run = parameters.string("run")
-        chosen = handlers.history_steps(snapshot, parameters, self._runs.readable_steps(scope, run))
-        others = self._runs.snapshots(scope, run, set(chosen) - {snapshot.step})
-        return sorted([*others, snapshot], key=lambda one: one.step)
+        return self._with_others(
+            scope, snapshot, parameters, lambda steps: handlers.history_steps(snapshot, parameters, steps)
+        )
+
+    def _step_values(self, key: Hashable, make: Callable[[], StepValues]) -> StepValues:
+        return self._histories.get(key, make, lambda found: sum(array.nbytes for array in found))
 
     def _evidence_steps(
         self, scope: RequestScope, snapshot: SnapshotReader, parameters: Parameters
     ) -> list[SnapshotReader]:
         """The snapshots of the steps that the evidence of a finding is over, with the one that is asked about as it is."""
-        run = parameters.string("run")
         kind = handlers.evidence_subject(parameters).kind
-        chosen = evidence_steps(self._runs.readable_steps(scope, run), snapshot.step, kind)
-        others = self._runs.snapshots(scope, run, set(chosen) - {snapshot.step})
-        return sorted([*others, snapshot], key=lambda one: one.step)
+        return self._with_others(scope, snapshot, parameters, lambda steps: evidence_steps(steps, snapshot.step, kind))
 
     def _all_steps(self, scope: RequestScope, snapshot: SnapshotReader, parameters: Parameters) -> list[SnapshotReader]:
         """At most so many of the run's snapshots as a history has by default, evenly spread, the one asked for as it is."""
-        run = parameters.string("run")
-        chosen = spread(self._runs.readable_steps(scope, run), snapshot.step, DEFAULT_STEPS)
-        others = self._runs.snapshots(scope, run, set(chosen) - {snapshot.step})
+        return self._with_others(scope, snapshot, parameters, lambda steps: spread(steps, snapshot.step, DEFAULT_STEPS))
+
+    def _with_others(
+        self,
+        scope: RequestScope,
+        snapshot: SnapshotReader,
+        parameters: Parameters,
+        choose: Callable[[list[int]], Sequence[int]],
+    ) -> list[SnapshotReader]:
+        """A snapshot and those of other steps of its run, ascending, of the steps that `choose` returns of the run's."""
+        run, step = parameters.string("run"), snapshot.step
+        others = self._runs.snapshots(scope, run, lambda steps: set(choose(steps)) - {step})
         return sorted([*others, snapshot], key=lambda one: one.step)
 
     def _projection(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
@@ -168,7 +184,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _steps(self, scope: RequestScope, run: str, step: int) -> list[SnapshotReader]:
         """The snapshots of a run up to a step, that step last."""
         last = self._runs.snapshot(scope, run, step)
-        return [*(snapshot for snapshot in self._runs.snapshots(scope, run) if snapshot.step < step), last]
+        return [*self._runs.snapshots(scope, run, lambda steps: [one for one in steps if one < step]), last]
 
     @staticmethod
     def _export(

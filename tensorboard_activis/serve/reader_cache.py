@@ -15,16 +15,18 @@ class ReaderCache:
     """A least-recently-used cache of at most `count` readers whose tables take at most `limit` bytes."""
 
     def __init__(self, count: int = _COUNT, limit: int = _BYTES) -> None:
-        self._count, self._limit = count, limit
+        self.count, self._limit = count, limit
         self._readers: OrderedDict[Hashable, SnapshotReader] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], SnapshotReader]) -> SnapshotReader:
-        """The cached reader, or a new one from `make`, whose errors are not cached."""
+    def get(self, key: Hashable, make: Callable[[], SnapshotReader], keep: bool = True) -> SnapshotReader:
+        """The cached reader, or a new one from `make`, whose errors are not cached; without `keep`, neither is the reader."""
         with self._lock:
             reader = self._readers.get(key)
         if reader is None:
             reader = make()
+        if not keep:
+            return reader
         with self._lock:
             reader = self._readers.setdefault(key, reader)
             self._readers.move_to_end(key)
@@ -33,7 +35,7 @@ class ReaderCache:
 
     def _trim(self) -> None:
         """Evicts readers. Tables are read after `get` returned, so their size counts from the next call on."""
-        while len(self._readers) > self._count:
+        while len(self._readers) > self.count:
             self._readers.popitem(last=False)
         if len(self._readers) > 1:
             sizes = [reader.table_bytes for reader in self._readers.values()]

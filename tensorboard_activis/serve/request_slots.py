@@ -4,7 +4,7 @@ import threading
 from collections import deque
 
 from tensorboard_activis.errors import ActiVisError
-from tensorboard_activis.query.arithmetic.workers import THREADS
+from tensorboard_activis.query.arithmetic.workers import ONE_THREAD_PER_PRODUCT, THREADS
 from tensorboard_activis.query.limits import check_time
 
 #: Requests that compute at a time; two at least, so that one long question does not keep a short one waiting.
@@ -22,7 +22,7 @@ class BusyError(ActiVisError):
 class RequestSlots:
     """A number of slots for requests that compute; the others wait in the order in which they came.
 
-    A context manager: within it, this thread has a slot. It must not ask for a second one.
+    A context manager: within it, this thread has a slot, and BLAS starts no threads. It must not ask for a second one.
 
     Arguments:
         slots: requests that compute at a time.
@@ -39,8 +39,10 @@ class RequestSlots:
 
     def __enter__(self) -> None:
         self._acquire()
+        ONE_THREAD_PER_PRODUCT.__enter__()
 
     def __exit__(self, *_: object) -> None:
+        ONE_THREAD_PER_PRODUCT.__exit__()
         self._release()
 
     def _acquire(self) -> None:

@@ -1,7 +1,7 @@
 """Finds runs, graphs and snapshots: records from TensorBoard's data provider, arrays from the run's directory."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,19 +51,15 @@ class Runs:
             raise NotFoundError(f"The run {run:.80} has no snapshot of step {step}. There are: {steps}.")
         return self._reader(scope, directory, entries[step])
 
-    def readable_steps(self, scope: RequestScope, run: str) -> list[int]:
-        """The steps of all snapshots that can be read, ascending."""
-        _, entries = self._entries(scope, run)
-        return [step for step, entry in entries.items() if entry.problem is None]
-
-    def snapshots(self, scope: RequestScope, run: str, steps: Collection[int] | None = None) -> list[SnapshotReader]:
-        """The snapshots that can be read, steps ascending: all, or those of some steps."""
+    def snapshots(
+        self, scope: RequestScope, run: str, choose: Callable[[list[int]], Collection[int]] | None = None
+    ) -> list[SnapshotReader]:
+        """The snapshots that can be read, steps ascending: all, or those of the steps that `choose` returns of theirs."""
         directory, entries = self._entries(scope, run)
-        return [
-            self._reader(scope, directory, entry)
-            for step, entry in entries.items()
-            if entry.problem is None and (steps is None or step in steps)
-        ]
+        readable = {step: entry for step, entry in entries.items() if entry.problem is None}
+        chosen = readable if choose is None else choose(list(readable))
+        keep = len(chosen) <= self._readers.count
+        return [self._reader(scope, directory, entry, keep) for step, entry in readable.items() if step in chosen]
 
     def graph_json(self, scope: RequestScope, run: str) -> bytes:
         """The answer of the route `graph` as JSON. Raises NotFoundError, UnreadableError."""
@@ -102,11 +98,15 @@ class Runs:
         edition = self._editions.edition(directory)
         return directory or Path(self.logdir), self._events.current(scope, data, edition)
 
-    def _reader(self, scope: RequestScope, directory: Path, entry: Entry) -> SnapshotReader:
-        """The reader of a snapshot, cached by the digest of its content."""
+    def _reader(self, scope: RequestScope, directory: Path, entry: Entry, keep: bool = True) -> SnapshotReader:
+        """The reader of a snapshot, cached by the digest of its content; not with the others if it is one of very many."""
         if entry.brief is None:
             raise UnreadableError(
                 entry.problem or f"The snapshot of step {entry.step} has not been read yet. Try again."
             )
-        key = str(directory), content_digest(entry.brief.digest, directory, entry.brief.files)
-        return self._readers.get(key, lambda: SnapshotReader(self._events.record(scope, entry), directory))
+        digest = content_digest(entry.brief.digest, directory, entry.brief.files)
+        return self._readers.get(
+            (str(directory), digest),
+            lambda: SnapshotReader.deferred(entry.step, digest, directory, lambda: self._events.record(scope, entry)),
+            keep,
+        )

@@ -33,7 +33,10 @@ THREADS = min(4, _processors())
 
 
 class _OneThreadPerProduct:
-    """BLAS' number of threads is the process': the first of the queries under way sets it, the last sets it back."""
+    """A context manager: BLAS multiplies in the thread that asks. Requests and background jobs are computed within it.
+
+    BLAS' number of threads is the process': the first of the queries under way sets it, the last sets it back.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,7 +59,7 @@ class _OneThreadPerProduct:
                 self._limit = None
 
 
-_ONE_THREAD_PER_PRODUCT = _OneThreadPerProduct()
+ONE_THREAD_PER_PRODUCT = _OneThreadPerProduct()
 
 
 @cache
@@ -79,7 +82,7 @@ def in_parts(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[
     """
     waiting: deque[Future[Result]] = deque()
     try:
-        with _ONE_THREAD_PER_PRODUCT:
+        with ONE_THREAD_PER_PRODUCT:
             remaining = iter(parts)
             first = list(islice(remaining, 2))
             if len(first) == 1:

@@ -1,7 +1,9 @@
 """Rows of the matrix over the training steps: a statistic of one neuron or of all, at several steps of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 MAX_VALUES = 1 << 22
 MAX_STEPS = 1_000
 DEFAULT_STEPS = 300
+#: Of one step: instances of each row, int64 [rows], -1 for an empty one, and a statistic, float32 [rows, neurons].
+StepValues: TypeAlias = tuple[np.ndarray, np.ndarray]
+StepCache: TypeAlias = Callable[[Hashable, Callable[[], StepValues]], StepValues]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ def history(
     steps: Sequence[SnapshotReader],
     neuron: int | None = None,
     statistic: str = "mean",
+    cache: StepCache = lambda key, make: make(),
 ) -> History:
     """A statistic of each row at every one of the steps: as the matrix of each step has it.
 
@@ -99,6 +105,8 @@ def history(
         snapshot: the one that the rows refer to.
         steps: the snapshots to look at, ascending.
         neuron: index of one neuron; None for all.
+        cache: returns what was computed for a key before, or computes it. Of declared subsets all neurons are computed, where
+            they are not too many, so that another neuron is answered without a look at the steps' records.
 
     Raises NotFoundError for a layer, neuron or row that `snapshot` lacks, ExpressionError, TooLargeError.
     """
@@ -108,6 +116,18 @@ def history(
     columns = slice(0, neurons) if neuron is None else slice(neuron, neuron + 1)
     width = columns.stop - columns.start
     most_steps(len(rows), width, max(2, len(steps)))
+    declared = all(row.subset is not None for row in rows)
+    whole = declared and len(steps) * len(rows) * neurons <= MAX_VALUES
+    computed, taken = (slice(0, neurons), columns) if whole else (columns, slice(0, width))
+    question = (
+        layer,
+        neurons,
+        tuple(rows),
+        statistic,
+        computed.start,
+        computed.stop,
+        "" if declared else snapshot.digest,
+    )
     n = np.full((len(steps), len(rows)), -1, np.int64)
     values = np.full((len(steps), len(rows), width), np.nan, np.float32)
     looked_at = []
@@ -115,16 +135,10 @@ def history(
         check_time()
         problem = None
         try:
-            recorded = one.layer(layer).info.neurons
-            if recorded == neurons:
-                n[place], values[place] = _at(one, layer, translate_rows(one, snapshot, rows), columns, statistic)
-            else:
-                problem = f"{layer:.80} has {recorded:,} neurons at step {one.step}, not {neurons:,}."
-        except ExpressionError:
-            if one is snapshot:
-                raise
-            usable = [row if _fits(one, row) else Row() for row in translate_rows(one, snapshot, rows)]
-            n[place], values[place] = _at(one, layer, usable, columns, statistic)
+            n[place], found = cache(
+                (one.digest, *question), partial(_at_step, one, snapshot, layer, rows, computed, statistic)
+            )
+            values[place] = found[:, taken]
         except (NotFoundError, UnreadableError) as error:
             if one is snapshot:
                 raise
@@ -133,9 +147,23 @@ def history(
     return History(statistic, Records(HistoryStep, looked_at), n, values)
 
 
-def _at(
-    snapshot: SnapshotReader, layer: str, rows: Sequence[Row], columns: slice, statistic: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _at_step(
+    one: SnapshotReader, snapshot: SnapshotReader, layer: str, rows: Sequence[Row], columns: slice, statistic: str
+) -> StepValues:
+    """What `_at` says of one step, for rows of the snapshot. Raises NotFoundError where the layer is not the same."""
+    recorded, neurons = one.layer(layer).info.neurons, snapshot.layer(layer).info.neurons
+    if recorded != neurons:
+        raise NotFoundError(f"{layer:.80} has {recorded:,} neurons at step {one.step}, not {neurons:,}.")
+    translated = translate_rows(one, snapshot, rows)
+    try:
+        return _at(one, layer, translated, columns, statistic)
+    except ExpressionError:
+        if one is snapshot:
+            raise
+        return _at(one, layer, [row if _fits(one, row) else Row() for row in translated], columns, statistic)
+
+
+def _at(snapshot: SnapshotReader, layer: str, rows: Sequence[Row], columns: slice, statistic: str) -> StepValues:
     """Instances of each row, int64 [rows], -1 for an empty one, and the statistic, float32 [rows, neurons]."""
     found = matrix(snapshot, layer, rows, wanted=[statistic], window=columns)
     return np.where([row == Row() for row in rows], -1, found.n), found.statistics[statistic]

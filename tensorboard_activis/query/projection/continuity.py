@@ -6,20 +6,22 @@ from typing import TypeGuard
 
 import numpy as np
 
+from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.instances.classes import is_classes, label_values
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.query.projection.disk_cache import DiskCache, content_key
-from tensorboard_activis.query.projection.pca import Projection, fix_signs, follow, pca
-from tensorboard_activis.query.projection.tsne import tsne, version
+from tensorboard_activis.query.projection.pca import Projection, agreement, fix_signs, pca
+from tensorboard_activis.query.projection.tsne import Report, tsne, version
 from tensorboard_activis.read.snapshot import SnapshotReader
 
-#: Number of activations, over all steps, that may be projected to fix the signs of one step.
-_MAX_VALUES = 20_000_000
+#: Earlier steps that may be projected to fix the signs of one step, and their activations in all.
+_MAX_PROJECTED, _MAX_VALUES = 24, 20_000_000
+#: Correlation of an axis at two steps from which its sign follows from these two alone.
+_CERTAIN = 0.7
 #: Number of earlier steps whose layouts are tried as initialization.
 _MAX_STEPS_BACK = 8
 
 PcaCache = Callable[[Hashable, Callable[[], Projection]], Projection]
-Report = Callable[[float, np.ndarray], bool]
 
 
 def comparable(snapshot: SnapshotReader, other: SnapshotReader, layer: str) -> bool:
@@ -32,36 +34,107 @@ def continuous_pca(
 ) -> Projection:
     """The PCA of a layer in the last of these snapshots of one run, steps ascending.
 
-    Signs are aligned with the step before; those of the first step are fixed by its labels.
+    Signs are aligned with earlier steps back to the first one of the same instances, whose signs are fixed by its labels. Few
+    of the steps are projected for it, whatever the number of steps: see `_Signs`.
 
     Arguments:
         cache: returns what was computed for a key before, or computes it. What is cached is of one snapshot alone; how it is
-            aligned with the others is computed every time, from all of them.
+            aligned with the others is computed every time.
 
-    Raises NotFoundError when the last does not hold the layer; earlier ones that do not are passed over.
+    Raises NotFoundError when the last does not hold the layer, and UnreadableError when it cannot be read; earlier ones that do
+    not or cannot are passed over.
     """
     last = snapshots[-1]
     values = max(1, last.stored_instances * last.layer(layer).info.neurons)
-    before = [snapshot for snapshot in snapshots[:-1] if comparable(snapshot, last, layer)]
-    before = before[max(0, len(before) - _MAX_VALUES // values) :]
-    previous: Projection | None = None
-    for snapshot in [*before, last]:
-        check_time()
-        projection = cache((snapshot.digest, layer), partial(_pca, snapshot, layer))
-        previous = _aligned(projection, snapshot, previous)
-    assert previous is not None
-    return previous
+    projection = cache((last.digest, layer), partial(_pca, last, layer))
+    signs = _Signs(snapshots, layer, projection, cache, min(_MAX_PROJECTED, _MAX_VALUES // values))
+    return Projection((projection.xy * signs.of_last()).astype(np.float32), projection.explained)
+
+
+class _Signs:
+    """Signs of the axes of a layer's PCA at one step, by those of earlier steps.
+
+    Steps are numbered from the first one with the same instances. A step is compared with the one whose number lacks its lowest
+    set bit (22 with 20, with 16, with 0), so that steps share most of their way to the first. Two steps whose axes are hardly
+    correlated are compared by way of the step half-way between them, down to neighbours.
+
+    Arguments:
+        last: the projection of the last of these snapshots.
+        budget: earlier steps that may be projected.
+    """
+
+    def __init__(
+        self, snapshots: Sequence[SnapshotReader], layer: str, last: Projection, cache: PcaCache, budget: int
+    ) -> None:
+        self._snapshots, self._layer, self._cache, self._budget = snapshots, layer, cache, budget
+        self._projections: dict[int, Projection | None] = {len(snapshots) - 1: last}
+
+    def of_last(self) -> np.ndarray:
+        """1 or -1 for each axis, [2]."""
+        signs = np.ones(2)
+        here = len(self._snapshots) - 1
+        first = self._first() if self._budget else here
+        number = here - first
+        while number:
+            number &= number - 1
+            if self._projection(first + number) is not None:
+                signs *= self._between(first + number, here)
+                here = first + number
+        projection, snapshot = self._projection(here), self._snapshots[here]
+        assert projection is not None
+        labels = label_values(snapshot)
+        fixed = fix_signs(projection.xy, labels if is_classes(labels) else None)
+        signs *= agreement(projection.xy, fixed)[0]
+        return signs
+
+    def _first(self) -> int:
+        """Index of the first snapshot from which on they have the instances of the last."""
+        low, high = 0, len(self._snapshots) - 1
+        middle = 0
+        while low < high:
+            if self._comparable(middle):
+                high = middle
+            else:
+                low = middle + 1
+            middle = (low + high) // 2
+        return high
+
+    def _comparable(self, index: int) -> bool:
+        try:
+            return comparable(self._snapshots[index], self._snapshots[-1], self._layer)
+        except UnreadableError:
+            return False
+
+    def _between(self, first: int, second: int) -> np.ndarray:
+        """Signs that turn the axes of the second step as those of the first, [2]."""
+        one, other = self._projection(first), self._projection(second)
+        assert one is not None
+        assert other is not None
+        signs, correlations = agreement(other.xy, one.xy)
+        middle = (first + second) // 2
+        if middle == first or (correlations >= _CERTAIN).all() or self._projection(middle) is None:
+            return signs
+        return np.where(correlations >= _CERTAIN, signs, self._between(first, middle) * self._between(middle, second))
+
+    def _projection(self, index: int) -> Projection | None:
+        """Of one step; None where it cannot be compared, or too many were projected already."""
+        if index not in self._projections:
+            check_time()
+            if not self._budget or not self._comparable(index):
+                return None
+            self._budget -= 1
+            snapshot = self._snapshots[index]
+            try:
+                found = self._cache((snapshot.digest, self._layer), partial(_pca, snapshot, self._layer))
+            except UnreadableError:
+                found = None
+            fits = found is not None and found.xy.shape == self._projections[len(self._snapshots) - 1].xy.shape  # type: ignore[union-attr]
+            self._projections[index] = found if fits else None
+        return self._projections[index]
 
 
 def _pca(snapshot: SnapshotReader, layer: str) -> Projection:
     return pca(snapshot.activations(layer))
-
-
-def _aligned(projection: Projection, snapshot: SnapshotReader, previous: Projection | None) -> Projection:
-    if previous is not None and previous.xy.shape == projection.xy.shape:
-        return Projection(follow(projection.xy, previous.xy), projection.explained)
-    labels = label_values(snapshot)
-    return Projection(fix_signs(projection.xy, labels if is_classes(labels) else None), projection.explained)
 
 
 def continuous_tsne(
@@ -86,8 +159,9 @@ def continuous_tsne(
     cached = disk_cache.get(key)
     if _fits(cached, activations):
         return cached
-    before = [snapshot for snapshot in snapshots[:-1] if comparable(snapshot, last, layer)]
-    for snapshot in reversed(before[-_MAX_STEPS_BACK:] if initial is None else []):
+    for snapshot in reversed(snapshots[max(0, len(snapshots) - 1 - _MAX_STEPS_BACK) : -1] if initial is None else ()):
+        if not comparable(snapshot, last, layer):
+            continue
         earlier = disk_cache.get(_key(snapshot.activations(layer)))
         if _fits(earlier, activations):
             initial = earlier

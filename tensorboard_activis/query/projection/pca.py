@@ -127,11 +127,13 @@ def fix_signs(xy: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     return flipped
 
 
-def follow(xy: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Aligns the signs of the axes with those of the step before.
+def agreement(xy: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Per axis the sign that turns one layout to lie as another does, 1 or -1, and their correlation with it, from 0 to 1.
 
     Arguments:
-        xy, before: [instances, 2], the same instances in the same order.
+        xy, before: [instances, 2], centred, the same instances in the same order.
     """
-    signs = np.sign((xy.astype(np.float64) * before).sum(axis=0))
-    return (xy * np.where(signs == 0, 1, signs)).astype(np.float32)
+    one, other = xy.astype(np.float64), before.astype(np.float64)
+    products = (one * other).sum(axis=0)
+    lengths = np.sqrt((one * one).sum(axis=0) * (other * other).sum(axis=0))
+    return np.where(products < 0, -1.0, 1.0), np.abs(products) / np.where(lengths > 0, lengths, 1)

@@ -5,9 +5,10 @@ Source: Poličar, Stražar, Zupan, "openTSNE: A Modular Python Library for t-SNE
 
 import importlib.util
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.projection.pca import components
@@ -20,6 +21,9 @@ _PLACED = 20_000
 #: Share of the progress that placing the rest is.
 _PLACING = 0.3
 _EARLY, _LATE, _EVERY = 250, 500, 10
+
+#: Called with the progress from 0 to 1 and the layout so far; False stops.
+Report: TypeAlias = Callable[[float, np.ndarray], bool]
 
 
 def available() -> bool:
@@ -43,7 +47,7 @@ def _library() -> Any:
 def tsne(
     activations: np.ndarray,
     initial: np.ndarray | None = None,
-    report: Callable[[float, np.ndarray], bool] | None = None,
+    report: Report | None = None,
 ) -> np.ndarray:
     """Computes a t-SNE layout, float32 [instances, 2], each axis centred, of the first DIMENSIONS principal components.
 
@@ -59,9 +63,14 @@ def tsne(
         ActiVisError: openTSNE is not installed.
     """
     openTSNE = _library()
+    if len(activations) < 4:
+        return np.zeros((len(activations), 2), np.float32)
+    with ThreadpoolController().limit(limits=1):  # of openTSNE's libraries, which are loaded by now
+        return _tsne(openTSNE, activations, initial, report)
+
+
+def _tsne(openTSNE: Any, activations: np.ndarray, initial: np.ndarray | None, report: Report | None) -> np.ndarray:
     instances = len(activations)
-    if instances < 4:
-        return np.zeros((instances, 2), np.float32)
     points = components(activations, DIMENSIONS)
     if initial is None:
         initial = points[:, :2] if points.shape[1] >= 2 else np.column_stack([points, np.zeros(instances)])

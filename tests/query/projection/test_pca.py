@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from tensorboard_activis.query.projection import pca as module
-from tensorboard_activis.query.projection.pca import fix_signs, follow, pca
+from tensorboard_activis.query.projection.pca import agreement, fix_signs, pca
 
 
 def sample(instances: int, neurons: int) -> np.ndarray:
@@ -64,5 +64,11 @@ def test_signs_do_not_depend_on_the_sign_of_the_axes() -> None:
 def test_a_step_does_not_mirror_the_one_before() -> None:
     before = np.random.default_rng(2).normal(size=(30, 2)).astype(np.float32)
     after = before + 0.1
-    assert np.array_equal(follow(after * np.array([-1, 1], np.float32), before), after)
-    assert np.array_equal(follow(after, np.zeros_like(before)), after)
+    signs, correlations = agreement(after * np.array([-1, 1], np.float32), before)
+    assert signs.tolist() == [-1, 1]
+    expected = [np.corrcoef(after[:, axis] + 0.0, before[:, axis])[0, 1] for axis in (0, 1)]
+    before_centred, after_centred = before - before.mean(axis=0), after - after.mean(axis=0)
+    np.testing.assert_allclose(agreement(after_centred, before_centred)[1], expected, rtol=1e-5)
+    signs, correlations = agreement(after, np.zeros_like(before))
+    assert signs.tolist() == [1, 1]
+    assert correlations.tolist() == [0, 0]
