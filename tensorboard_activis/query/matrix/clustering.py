@@ -43,31 +43,37 @@ def _by_angle(points: np.ndarray) -> np.ndarray:
 
 def _merges(distances: np.ndarray) -> list[tuple[int, int]]:
     """Hierarchical clustering: pairs of clusters in the order of merging; a merged cluster has the number of its first part."""
-    count = len(distances)
+    count = alive = len(distances)
     np.fill_diagonal(distances, np.inf)
-    sizes = np.ones(count)
-    alive = np.ones(count, bool)
+    numbers, sizes = (
+        np.arange(count),
+        np.ones(count, np.float32),
+    )  # of the clusters in the rows; size 0: merged into another
     merges: list[tuple[int, int]] = []
     chain: list[int] = []
     while len(merges) < count - 1:
         check_time()
+        if alive <= len(numbers) // 2:  # rows of clusters that are gone would only be read
+            kept = np.flatnonzero(sizes)
+            distances, numbers, sizes = distances[np.ix_(kept, kept)], numbers[kept], sizes[kept]
+            chain = np.searchsorted(kept, chain).tolist()
         if not chain:
-            chain = [int(np.argmax(alive))]
+            chain = [int(np.argmax(sizes > 0))]
         while True:
-            position = chain[-1]
-            nearest = int(np.argmin(distances[position]))
+            row = distances[chain[-1]]
+            nearest = int(row.argmin())
             # Of equally near ones the one before, or the chain could run in circles.
-            if len(chain) > 1 and distances[position, chain[-2]] <= distances[position, nearest]:
+            if len(chain) > 1 and row[chain[-2]] <= row[nearest]:
                 break
             chain.append(nearest)
         second, first = chain.pop(), chain.pop()
         first, second = min(first, second), max(first, second)
-        merged = (sizes[first] * distances[first] + sizes[second] * distances[second]) / (sizes[first] + sizes[second])
-        sizes[first] += sizes[second]
-        alive[second] = False
-        merged[~alive] = np.inf
-        merged[first] = np.inf
+        size = sizes[first] + sizes[second]
+        merged = distances[first] * (sizes[first] / size) + distances[second] * (sizes[second] / size)
+        merged[[first, second]] = np.inf
+        sizes[first], sizes[second] = size, 0
+        alive -= 1
         distances[first], distances[:, first] = merged, merged
         distances[second], distances[:, second] = np.inf, np.inf
-        merges.append((first, second))
+        merges.append((int(numbers[first]), int(numbers[second])))
     return merges
