@@ -219,6 +219,7 @@ class ActiVisCallback(keras.callbacks.Callback):
                 capture.layers,
                 probabilities=capture.probabilities,
                 positions=self._options["positions"],
+                effects=capture.effects,
                 strict=self._options["strict"],
                 **options_of(RecorderOptions, self._options),
             )

@@ -46,6 +46,7 @@ SLOW = [
     TESTS / "test_keras.py",
     TESTS / "test_keras_backends.py",
     TESTS / "test_keras_bounds.py",
+    TESTS / "test_keras_effects.py",
     TESTS / "test_keras_instances.py",
     TESTS / "test_keras_interrupts.py",
     TESTS / "test_keras_layers.py",

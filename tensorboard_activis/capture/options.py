@@ -120,7 +120,7 @@ class EffectOptions(TypedDict, total=False):
     effects_share: float
 
 
-class KerasOptions(SharedOptions, PositionOptions, total=False):
+class KerasOptions(SharedOptions, PositionOptions, EffectOptions, total=False):
     """The keywords of the callback for Keras that other faces have as well."""
 
 
@@ -282,7 +282,8 @@ def with_options(group: type[Any]) -> Callable[[type[T]], type[T]]:
                 near = difflib.get_close_matches(unknown, known, n=1)
                 hint = f". Did you mean '{near[0]}'?" if near else ""
                 if any(unknown in each.__annotations__ for each in _GROUPS):
-                    others = "PyTorch and Keras" if unknown in PositionOptions.__annotations__ else "PyTorch"
+                    both = (*PositionOptions.__annotations__, *EffectOptions.__annotations__)
+                    others = "PyTorch and Keras" if unknown in both else "PyTorch"
                     hint = f": {unknown}= is a keyword of the faces for {others}"
                 raise TypeError(f"{initialize.__qualname__}() got an unexpected keyword argument '{unknown}'" + hint)
             check_options(**{name: value for name, value in options.items() if name in TorchOptions.__annotations__})

@@ -1,6 +1,7 @@
 """Evaluates a Keras model on the evaluation data and gives the activations of the chosen layers, batch by batch."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from types import FrameType
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ from tensorboard_activis.capture.keras.metrics import EvaluationPass, ScoredForw
 from tensorboard_activis.capture.keras.model.building import build, is_built
 from tensorboard_activis.capture.keras.model.states import backend_variables_restored
 from tensorboard_activis.capture.keras.position_recorder import PositionRecorder
+from tensorboard_activis.capture.keras.rerun import KerasRerun, effect_plan
 from tensorboard_activis.capture.keras.targets import select, targets
 from tensorboard_activis.capture.options import KerasOptions
 from tensorboard_activis.capture.possible_instances import bound_of
@@ -121,6 +123,7 @@ class KerasCapture:
         selection: what they were selected from.
         probabilities: whether the model's outputs are probabilities; None if the graph does not show it.
         first: what the first batch gives, for a check before training.
+        effects: what is measured of errors; None: nothing.
         results: loss and metrics of the last pass, by name; empty without `logs`.
 
     Raises:
@@ -140,6 +143,7 @@ class KerasCapture:
         self._logs = logs
         self._make_scored: Callable[[], ScoredForward] | None = None
         self.results: dict[str, float] = {}
+        self.effects = effect_plan(options)
         #: The highest hash in the sample of the pass before.
         self._highest: np.uint64 | None = None
         first, pinned, specs = data.first()
@@ -178,6 +182,9 @@ class KerasCapture:
             self._try_forward(self._pinned_forward, pinned, "pinned", "x has")
         self.graph: schema.Graph = recording.graph
         self.layers = tuple(target.info for target in chosen)
+        self._rerun = KerasRerun(
+            model, chosen, lambda outputs, count: self._instances.score.of(outputs, count), data.loaders
+        )
         flow = OutputFlow(recording.graph)
         self._instances = InstanceReader(model, data.described, data.all, first, captured, options, flow)
         node = self._instances.score.node
@@ -234,6 +241,8 @@ class KerasCapture:
         captured = random_stream.run(lambda: forward(batch, wanted))
         found = positions.read(captured.positions, captured.activations, pinned=pinned)
         record = self._instances.record(batch, metadata, captured, pinned=pinned)
+        if self.effects is not None and not pinned:
+            record = replace(record, repeatable=self._rerun.repeatable(batch.inputs))
         sink(self._instances.with_positions(record, batch, captured, found))
 
     def _position_recorder(self) -> PositionRecorder:

@@ -38,6 +38,12 @@ class Masks:
         """The mask that `propagate` returned for this tensor, or None."""
         return self._masks[id(tensor)][1] if id(tensor) in self._masks else None
 
+    def hand_on(self, tensor: Any, other: Any) -> None:
+        """Gives another tensor, which stands for this one from here on, its mask."""
+        mask = self.get(tensor)
+        if mask is not None:
+            self._masks[id(other)] = other, mask
+
     def _inherited(self, inputs: list[Any], output: Any) -> Any | None:
         for tensor in inputs:
             if id(tensor) in self._masks:

@@ -139,8 +139,8 @@ def operations(model: Any) -> Iterator[Any]:
 
 #: Called with (operation, call) before a call.
 OnBegin = Callable[[Any, Call], None]
-#: Called with (operation, call, args, kwargs, outputs) after a call.
-OnEnd = Callable[[Any, Call, tuple[Any, ...], Mapping[str, Any], Any], None]
+#: Called with (operation, call, args, kwargs, outputs) after a call; gives what stands for the outputs, None: they themselves.
+OnEnd = Callable[[Any, Call, tuple[Any, ...], Mapping[str, Any], Any], Any]
 
 
 @contextmanager
@@ -174,8 +174,8 @@ def intercepted(
                 outputs = original(*args, **kwargs)
             finally:
                 names.leave()
-            on_end(operation, call_name, args, kwargs, outputs)
-            return outputs
+            changed = on_end(operation, call_name, args, kwargs, outputs)
+            return outputs if changed is None else changed
 
         patched.append((operation, attribute, vars(operation).get(attribute)))
         # Not by Keras's __setattr__, which would track the function as part of the layer's state.
