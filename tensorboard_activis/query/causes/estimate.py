@@ -1,8 +1,10 @@
-"""How an effect was come by: tried, estimated by gradients or by regression, or not at all."""
+"""What an effect is of one instance, and how it was come by: tried, estimated by gradients or by regression, or not at all."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import numpy as np
 
 from tensorboard_activis.query.contract import MaybeNaN
 
@@ -32,3 +34,36 @@ class Estimate:
 def not_estimated(words: str) -> Estimate:
     """That there is no effect, and why."""
     return Estimate("none", math.nan, 0, False, words)
+
+
+#: Neurons that are set together.
+TOGETHER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceEffects:
+    """What each neuron of a layer does to the margin of one instance: the logit of a class minus the highest other.
+
+    Attributes:
+        estimate: how the effects were come by.
+        estimated: float64 [neurons]: the change of the margin if the neuron alone had its mean over the class; NaN for none.
+        tried: float64 [neurons]: the same, as the model gave it; NaN where it was not tried.
+        order: the neurons that raise the margin, the strongest first, int64 [at most TOGETHER].
+        before: the margin as it is.
+        after: the margin if all neurons of `order` had their mean; NaN for none.
+        predicted: which class would be predicted then; -1 where that is not known.
+    """
+
+    estimate: Estimate
+    estimated: np.ndarray
+    tried: np.ndarray
+    order: np.ndarray
+    before: float
+    after: float
+    predicted: int
+
+
+def strongest(effects: np.ndarray) -> np.ndarray:
+    """The neurons that raise the margin, the strongest first, int64 [at most TOGETHER]."""
+    raising = np.flatnonzero(effects > 0)
+    return raising[np.argsort(-effects[raising], kind="stable")][:TOGETHER]

@@ -9,6 +9,7 @@ import numpy as np
 from tensorboard_activis.query.arithmetic.halffloat import widen
 from tensorboard_activis.query.causes.estimate import Estimate, not_estimated
 from tensorboard_activis.query.causes.logits import Logits, margins
+from tensorboard_activis.query.causes.recorded import recorded_errors
 from tensorboard_activis.query.causes.regression import Regression, regression, usable_rows
 from tensorboard_activis.query.instances.classes import is_classes, label_values
 from tensorboard_activis.query.limits import check_time
@@ -79,15 +80,21 @@ def set_effects(snapshot: SnapshotReader, layer: str, members: np.ndarray, means
 
 
 def error_effects(snapshot: SnapshotReader, layer: str, members: np.ndarray) -> ErrorEffects:
-    """The effects on the errors in a set of kept instances; arguments and errors as for `set_effects`."""
+    """The effects on the errors in a set of kept instances, by recorded gradients where there are any, else by regression.
+
+    Arguments and errors as for `set_effects`.
+    """
     neurons = snapshot.layer(layer).info.neurons
     none, nobody, labels = np.full(neurons, np.nan), np.zeros(0, np.int64), label_values(snapshot)
     wrong = np.zeros(0, bool) if "correct" not in snapshot.record.columns else snapshot.column("correct") == 0
     errors = np.flatnonzero(members & wrong[: members.size]) if wrong.size else nobody
-    found = regression(snapshot, layer)
     if errors.size == 0:
         why = "None of its kept instances is wrong." if wrong.size else "It is not known which predictions are wrong."
         return ErrorEffects(not_estimated(why), none, nobody, 0)
+    recorded = recorded_errors(snapshot, layer, errors)
+    if recorded is not None:
+        return ErrorEffects(*recorded, errors.size)
+    found = regression(snapshot, layer)
     if isinstance(found, str) or labels is None or not is_classes(labels):
         why = found if isinstance(found, str) else "There are no labels, and a margin is that of the label."
         return ErrorEffects(not_estimated(why), none, nobody, errors.size)

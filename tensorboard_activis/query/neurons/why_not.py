@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.errors import QueryError
-from tensorboard_activis.query.causes.estimate import Estimate
-from tensorboard_activis.query.causes.instance import TOGETHER, InstanceEffects, instance_effects
+from tensorboard_activis.query.causes.estimate import TOGETHER, Estimate, InstanceEffects
+from tensorboard_activis.query.causes.instance import instance_effects
 from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.classes import class_name, is_classes, label_values, prediction_values
 from tensorboard_activis.query.matrix.class_means import ClassStatistics, class_statistics
