@@ -50,11 +50,12 @@ class Network(DigitsNet):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         marked = images[:, 0, 0, 0] < 0  # which no layer is shown
         maps = self.block2(self.blocks(self.block1(self.stem(images.clamp(min=0)))))
-        hidden = self.head.fc1(self.head.flatten(self.head.pool(maps)))
+        pool, flatten, fc1, relu, fc2 = self.head
+        hidden = fc1(flatten(pool(maps)))
         if self.broken is not None:
             noise = torch.sin(1_000 * images.clamp(min=0).sum(dim=(1, 2, 3))) * marked
             hidden = hidden + self.added * noise[:, None] * (torch.arange(hidden.shape[1]) == self.broken)
-        logits: torch.Tensor = self.head.fc2(self.head.relu(hidden))
+        logits: torch.Tensor = fc2(relu(hidden))
         return logits
 
 
@@ -171,7 +172,7 @@ def broken_neuron(seed: int) -> dict[str, tuple[int, int]]:
     network, images, labels = trained(seed, 0)
     random = np.random.default_rng(seed + 2)
     read: list[torch.Tensor] = []
-    handle = network.head.relu.register_forward_hook(lambda module, inputs, output: read.append(output.detach()))
+    handle = network.head[3].register_forward_hook(lambda module, inputs, output: read.append(output.detach()))
     with torch.no_grad():
         network(images)
     handle.remove()
