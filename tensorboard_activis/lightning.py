@@ -137,6 +137,8 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         self._last = trainer.current_epoch if self._every_n_steps is None else trainer.global_step
         if self._data is None and takes_part(trainer):
             self._open_all(trainer, pl_module)
+        for logger in self._loggers.values():
+            logger.training_step = trainer.global_step
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins to watch, if it is time for a snapshot."""
@@ -247,12 +249,13 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         return sets
 
     def _open(self, name: str, trainer: Any, module: Any) -> None:
+        options = self._options if not self._loggers else {**self._options, "health": False}  # once is enough
         self._loggers[name] = logger = ActiVisLogger(
             set_directory(self._directory, name),
             module,
             self._data,
             distributed=log_together(trainer),
-            **self._options,
+            **options,
         )
         logger.quiet = is_quiet()
 

@@ -21,18 +21,29 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
+from tensorboard_activis.capture.graph.layers import feed_relu
 from tensorboard_activis.capture.guard import Guard
+from tensorboard_activis.capture.health import HealthLog
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.layer_table import Layers
 from tensorboard_activis.capture.logger import Logger
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
-from tensorboard_activis.capture.options import LoggerOptions, RecorderOptions, options_of, with_options
+from tensorboard_activis.capture.options import (
+    LoggerOptions,
+    RecorderOptions,
+    health_interval,
+    options_of,
+    with_options,
+)
 from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.capture.session import Session
 from tensorboard_activis.capture.torch.capture import TorchCapture
 from tensorboard_activis.capture.torch.distributed.processes import connect
+from tensorboard_activis.capture.torch.health.training import TrainingHealth
 from tensorboard_activis.capture.torch.reduce import torch_convert
 from tensorboard_activis.capture.torch.watch import Watch
 from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.steps import checked_step
 
 __all__ = ["ActiVisLogger"]
 
@@ -81,11 +92,13 @@ class ActiVisLogger(Logger):
         self._guard = Guard(options["strict"], self._processes)
         self._options = options
         self._watch: weakref.ref[Watch] | None = None
+        self._health: TrainingHealth | None = None
 
         def prepare() -> None:
             with self._processes.collective():
                 self._open_directory(log_dir, locked=self._processes.rank == 0)
                 self._capture = TorchCapture(model, data, options, self._processes)
+                self._health = self._begin_health()
                 if self._capture.has_data:
                     self._get_recorder().check(self._capture.first)
                     self._capture.first = None
@@ -149,6 +162,52 @@ class ActiVisLogger(Logger):
         """
         exclusively(lambda: self._get_recorder().log(self._capture, step, self._options["progress"]))
 
+    @property
+    def training_step(self) -> int:
+        """With `health`: the training steps so far, of the optimizer that stepped first. Set it after loading a checkpoint."""
+        return 0 if self._health is None else self._health.step
+
+    @training_step.setter
+    def training_step(self, step: int) -> None:
+        if self._health is not None:
+            self._health.step = checked_step(step)
+
+    def training_loss(self, loss: Any) -> None:
+        """With `health`: says the loss of the training step that is running, to be drawn beside what is measured.
+
+        Not needed where the model returns it (Hugging Face), and under a trainer. Costs nothing in steps that are not measured.
+        """
+        if self._health is not None:
+            self._health.loss(loss)
+
+    def close(self) -> None:
+        if self._health is not None:
+            self._health.close()
+        super().close()
+
+    def suspend(self) -> None:
+        if self._health is not None:
+            self._health.flush()
+        super().close()
+        self._recorder = self._session = None
+
+    def _begin_health(self) -> TrainingHealth | None:
+        every = health_interval(self._options["health"])
+        if every is None or self._processes.rank:
+            return None
+        recorded = self._capture.recorded
+
+        def session() -> Session:
+            made = self._get_session()
+            made.before_snapshot = log.flush
+            return made
+
+        def relus(names: list[str]) -> set[str]:
+            return feed_relu(recorded.graph, names) if recorded.is_recorded else set()
+
+        log = HealthLog(session, every)
+        return TrainingHealth(recorded.module, log, relus)
+
     def weights_version(self) -> tuple[tuple[int, int], ...]:
         """A value that is another one as soon as any parameter or buffer of the model is written to or replaced."""
         module = self._capture.recorded.module
@@ -159,7 +218,6 @@ class ActiVisLogger(Logger):
         """The recorder; made when the layers are known, and again after `suspend`."""
         if self._recorder is None:
             assert self._directory is not None
-            self._directory.restore()
             self._recorder = Recorder(
                 self._directory,
                 self.graph,
@@ -171,6 +229,7 @@ class ActiVisLogger(Logger):
                 convert=torch_convert,
                 guard=self._guard,
                 processes=self._processes,
+                session=self._get_session(),
                 **options_of(RecorderOptions, self._options),
             )
         self._recorder.graph = self.graph

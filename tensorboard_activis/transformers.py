@@ -85,6 +85,8 @@ class ActiVisCallback(TrainerCallback):
         watch.begin_training(trainer)
         if state.is_world_process_zero and watch.directory is not None:
             RunDirectory(watch.directory).close()  # raises errors that would otherwise come after the first epoch
+        if self._loggers.options["health"]:
+            watch.begin_health(trainer, objects.get("train_dataloader"))
         if str(getattr(args.eval_strategy, "value", args.eval_strategy)) == "no":
             watch.say(
                 trainer,

@@ -91,6 +91,7 @@ FRAMEWORK_ROOMS = {
     "torch/depth": {"torch/model", "torch/data", "torch/graph"},
     "torch/hugging_face": {"torch/data", "torch/distributed"},
     "torch/lightning": set(),
+    "torch/health": {"torch/model"},
     "torch": {"torch/model", "torch/distributed", "torch/data", "torch/attention", "torch/graph", "torch/depth"},
     "keras/model": {"torch/model"},  # the state that torch has per thread, with Keras on torch
     "keras/data": set(),

@@ -8,6 +8,7 @@ from typing import Self
 from tensorboard_activis.capture.isolation.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.run_directory import RunDirectory
+from tensorboard_activis.capture.session import Session
 
 
 class Logger:
@@ -21,6 +22,7 @@ class Logger:
     def __init__(self, prepare: Callable[[], None]) -> None:
         self._directory: RunDirectory | None = None
         self._recorder: Recorder | None = None
+        self._session: Session | None = None
         #: Whether to leave out the line that says where the first snapshot is, as in a trainer that says nothing itself.
         self.quiet = False
 
@@ -43,7 +45,10 @@ class Logger:
         """Closes the files and releases the directory for another logger; safe to call twice, and from any thread."""
         if self._recorder is not None:
             self._recorder.close()
-        elif self._directory is not None:
+            return
+        if self._session is not None:
+            self._session.close()
+        if self._directory is not None:
             self._directory.close()
 
     def suspend(self) -> None:
@@ -52,7 +57,15 @@ class Logger:
         The graph and the layers stay known. Processes that log together call it together.
         """
         self.close()
-        self._recorder = None
+        self._recorder = self._session = None
+
+    def _get_session(self) -> Session:
+        """The session, begun now if there is none. Raises OSError, ConfigurationError."""
+        if self._session is None:
+            assert self._directory is not None
+            self._directory.restore()
+            self._session = Session(self._directory)
+        return self._session
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from tensorboard_activis.capture.health import DEFAULT_EVERY
 from tensorboard_activis.capture.instances.audio import AudioSource
 from tensorboard_activis.capture.instances.metadata import ColumnsFunction, IdFunction, InstanceMetadata
 from tensorboard_activis.capture.reducers import Reducer, check_reducer
@@ -120,11 +121,23 @@ class EffectOptions(TypedDict, total=False):
     effects_share: float
 
 
+class HealthOptions(TypedDict, total=False):
+    """What is measured during training.
+
+    Attributes:
+        health: training health: of every layer with parameters, every so many training steps, the norm, root mean square and
+            kurtosis of what it gives, the share of its neurons that are dead, its gradient, its update against its weights, and the
+            load of experts. True: every 20 steps; a number: every so many; False: nothing.
+    """
+
+    health: bool | int
+
+
 class KerasOptions(SharedOptions, PositionOptions, EffectOptions, total=False):
     """The keywords of the callback for Keras that other faces have as well."""
 
 
-class TorchOptions(SharedOptions, PositionOptions, EffectOptions, total=False):
+class TorchOptions(SharedOptions, PositionOptions, EffectOptions, HealthOptions, total=False):
     """The keywords of all faces for PyTorch.
 
     Attributes:
@@ -167,6 +180,7 @@ DEFAULTS: Mapping[str, Any] = {
     "unit": "instance",
     "effects_share": 0.05,
     "strict": False,
+    "health": False,
 }
 _GROUPS = (
     RecorderOptions,
@@ -175,6 +189,7 @@ _GROUPS = (
     SharedOptions,
     PositionOptions,
     EffectOptions,
+    HealthOptions,
     TorchOptions,
     LoggerOptions,
 )
@@ -232,6 +247,7 @@ def check_options(**options: Unpack[TorchOptions]) -> None:
         raise ConfigurationError(
             "effects= is of whole instances, and unit='position' takes each token or place for one. Leave one of them out."
         )
+    health_interval(options.get("health", False))
     InstanceMetadata(options.get("id"), options.get("columns"))
     audio = options.get("audio")
     if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):
@@ -251,6 +267,19 @@ def _check_effects(effects: object, share: object) -> None:
             "effects_share must be a share of all instances, above 0 and at most 1, such as 0.05; got "
             + f"{share!r:.60}."
         )
+
+
+def health_interval(health: bool | int) -> int | None:
+    """Training steps from one that is measured to the next; None: none is. Raises ConfigurationError."""
+    if health is False or health is None:
+        return None
+    if health is True:
+        return DEFAULT_EVERY
+    if not isinstance(health, int) or health < 1:
+        raise ConfigurationError(
+            f"health must be True, False, or a number of training steps, 1 or more, between measured ones; got {health!r:.60}."
+        )
+    return health
 
 
 def options_of(group: type[T], options: Mapping[str, Any]) -> T:

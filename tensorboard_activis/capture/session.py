@@ -3,7 +3,7 @@
 import math
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tensorboard_activis import metadata
 from tensorboard_activis.capture.isolation.interrupts import uninterrupted
@@ -37,11 +37,14 @@ class Session:
         #: Time stamp of the last event; it increases even if the clock is set back.
         self._latest = self.started
         self._lock = threading.RLock()
+        #: Called before a snapshot is written: to write what belongs before it.
+        self.before_snapshot: Callable[[], object] = lambda: None
 
     def write(
         self, blobs: Mapping[str, bytes], step: int, wall_time: float, scalars: Sequence[tuple[str, float]] = ()
     ) -> None:
         """Appends the events of a snapshot. Raises OSError; see `EventWriter.write_blobs`."""
+        self.before_snapshot()
         with self._lock:
             self._latest = max(wall_time, math.nextafter(self._latest, math.inf))
             self.events.write_blobs(blobs, step, self._latest, scalars)

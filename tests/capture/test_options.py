@@ -50,6 +50,7 @@ def test_a_face_gets_every_option() -> None:
         "depth": True,
         "unit": "instance",
         "strict": False,
+        "health": False,
     }
 
 

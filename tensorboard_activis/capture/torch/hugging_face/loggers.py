@@ -33,7 +33,9 @@ class Loggers:
         """The log directory; all processes call this together."""
         return run_directory(self.log_dir, args)
 
-    def make(self, directory: StrPath, args: Any, model: Any, tokenizer: Any, data: Any, loader: Any) -> Any:
+    def make(
+        self, directory: StrPath, args: Any, model: Any, tokenizer: Any, data: Any, loader: Any, *, health: bool = True
+    ) -> Any:
         """A logger.
 
         Arguments:
@@ -41,12 +43,13 @@ class Loggers:
             args: the `TrainingArguments`.
             tokenizer: the trainer's `processing_class`.
             data: that a pass of its own is over; None if evaluations are watched.
+            health: whether it measures training health, if the callback does: one logger is enough.
             loader: one of the trainer's, whose collator makes batches of examples; None if there is none.
 
         Raises:
             ConfigurationError: see `ActiVisLogger`.
         """
-        options: dict[str, Any] = {**self.options}
+        options: dict[str, Any] = {**self.options, "health": self.options["health"] if health else False}
         if options["class_names"] is None:
             options["class_names"] = class_names_of(model)
         if options["unpack"] is None:

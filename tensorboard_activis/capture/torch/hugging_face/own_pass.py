@@ -42,7 +42,7 @@ class OwnPass(Writer):
         self._steps.begin_training()
         if takes_part(state, args):
             _check_sharding(args, objects["model"])
-            self._open(args, state, objects)
+            self._open(args, state, objects).training_step = state.global_step
 
     def evaluate(self, args: Any, state: Any, objects: Mapping[str, Any]) -> None:
         """Logs beside an evaluation of the trainer; an evaluation set of several parts is evaluated part by part, at one step."""

@@ -162,6 +162,15 @@ class TrainerWatch(Writer):
         if self._enter(trainer) != before:
             self.close()
 
+    def begin_health(self, trainer: Any, loader: Any) -> None:
+        """Begins to measure training health, with the logger of the trainer's own evaluations; `loader`: that of training."""
+        own = trainer.eval_dataset
+        run = self._sets.name(trainer, next(iter(own), "") if isinstance(own, dict) else own, "eval", 0)
+        try:
+            self._logger(trainer, run or "", loader).training_step = trainer.state.global_step
+        except Exception as error:
+            self._lost(trainer, run or "", error)
+
     def end_training(self, trainer: Any) -> None:
         """Releases the directories, after a look at the weights: they may be those of the best step now."""
         logger = next(iter(self._loggers_by_run.values()), None)
@@ -246,7 +255,13 @@ class TrainerWatch(Writer):
         if run not in self._loggers_by_run:
             below = os.path.join(directory, run) if run else directory
             self._loggers_by_run[run] = self._loggers.make(
-                below, trainer.args, trainer.model, trainer.processing_class, None, loader
+                below,
+                trainer.args,
+                trainer.model,
+                trainer.processing_class,
+                None,
+                loader,
+                health=not self._loggers_by_run,
             )
             self._say_where(trainer, run, directory)
         return self._loggers_by_run[run]

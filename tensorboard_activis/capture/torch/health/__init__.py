@@ -1,0 +1,1 @@
+"""Training health in PyTorch: hooks on layers and optimizers during single steps of training."""
