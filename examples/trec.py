@@ -72,6 +72,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # on other numbers of cores sums are rounded otherwise, and lead to another network
     shuffled = random.Random(0)
     training, test = read_questions(arguments.data / "TREC.train"), read_questions(arguments.data / "TREC.test")
     vocabulary: dict[str, int] = {}
@@ -91,18 +92,21 @@ def main() -> None:
     evaluation = DataLoader(
         test + training, batch_size=250, collate_fn=lambda questions: (*batch(questions), questions)
     )
-    with ActiVisLogger(
-        arguments.log_dir,
-        model,
-        evaluation,
-        class_names=CLASSES,
-        layers=["convs.*", "hidden", "head"],
-        subsets=SUBSETS,
-        sample=None,
-        unpack=lambda batch: (batch[0], batch[1]),
-        texts=lambda batch: [text for text, _ in batch[2]],
-        columns={"split": ["test"] * len(test) + ["training"] * len(training)},
-    ) as activis:
+    with (
+        ActiVisLogger(
+            arguments.log_dir,
+            model,
+            evaluation,
+            class_names=CLASSES,
+            layers=["convs.*", "hidden", "head"],
+            subsets=SUBSETS,
+            sample=None,
+            positions=0,  # batches are as long as their longest question, so the places of a convolution are not always the same
+            unpack=lambda batch: (batch[0], batch[1]),
+            texts=lambda batch: [text for text, _ in batch[2]],
+            columns={"split": ["test"] * len(test) + ["training"] * len(training)},
+        ) as activis
+    ):
         for epoch in range(arguments.epochs):
             model.train()
             shuffled.shuffle(training)

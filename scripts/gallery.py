@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.gallery_runs import write_all  # noqa: E402
 from scripts.gallery_shots import Shot, of_runs, views  # noqa: E402
+from scripts.gallery_trained_shots import trained  # noqa: E402
 from scripts.tab import Scheme, go_to, opened, settle, tab_of  # noqa: E402
 from tests.board import tensorboard  # noqa: E402
 from tests.chromium import launch  # noqa: E402
@@ -103,7 +104,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         log_dir = chosen.runs or Path(temporary) / "logs"
         runs = sorted(path.name for path in log_dir.iterdir()) if log_dir.exists() else write_all(log_dir)
-        shots = views() + of_runs(runs)
+        shots = views() + trained() + of_runs(runs)
         names = [shot.name for shot in shots] + ["empty"]
         wanted = [shot for shot in shots if chosen.only in shot.name]
         browser = launch(playwright)

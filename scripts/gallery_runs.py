@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
+from scripts.gallery_trained import TRAINED, write_trained
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
@@ -325,4 +326,5 @@ def write_all(log_dir: Path) -> list[str]:
     write(log_dir / "file-missing", State(runs["digits"].truth, runs["digits"].batch, {"sample": None}))
     for arrays in (log_dir / "file-missing" / "activis").glob("*.safetensors"):
         arrays.unlink()
-    return [*runs, "file-missing"]
+    write_trained(log_dir, *digits(), *questions(400))
+    return [*runs, "file-missing", *TRAINED]

@@ -119,6 +119,11 @@ def press(name: str) -> Act:
     return lambda page, tab: tab.get_by_role("button", name=name).first.click()
 
 
+def radio(name: str) -> Act:
+    """Chooses one side of a switch."""
+    return lambda page, tab: tab.get_by_role("radio", name=name, exact=True).first.click()
+
+
 def point_at(selector: str, number: int = 0) -> Act:
     """Lets the mouse rest on an element."""
     return lambda page, tab: tab.locator(selector).nth(number).hover()

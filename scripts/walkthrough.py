@@ -33,7 +33,7 @@ WHO = r'matches(text, "(?i)\\bwho\\b")'
 THINGS = f'{WHO} and label == "ENTY"'
 LAYERS = ["hidden", "head"]
 #: What the text dwells on: strongest for NUM, and that which answers to NUM alone.
-STRONGEST, OWN = 6, 20
+STRONGEST, OWN = 6, 15
 #: On which the question is furthest from its own class.
 FAR = 30
 
@@ -130,6 +130,9 @@ def figures(logs: Path) -> list[str]:
     thing, person = 'label == "ENTY"', 'label == "HUM"'
     short, described, taken = 'label == "ABBR"', 'prediction == "DESC"', 'prediction == "HUM"'
     means = last.matrix("hidden", CLASSES).mean
+    # As the graph asks: of a closed module it has the figure of the last layer inside.
+    apart = {layer.name: layer.accuracy for layer in last.separation(limit=1_000).layers}
+    sentence = last.separation(['label == "ABBR"', 'label == "DESC"'], layers=["hidden"], limit=1_000).layers[0]
     strongest = last.matrix("hidden", CLASSES, sort="NUM").order
     return [
         f"{last.instances.num_rows:,} questions",
@@ -154,6 +157,9 @@ def figures(logs: Path) -> list[str]:
         f"in the convolution {people_near('convs.window4')} nearest",
         f"in `hidden` {people_near('hidden')}",
         f"{count(first, short, described)} of the {count(first, short)} abbreviations",
+        f"ABBR is taken for DESC in {count(last, short, described)} of {count(last, short)}",
+        f"apart by `hidden` ({sentence.accuracy:.0%})",
+        f"{apart['convs.window5']:.0%} in the convolutions, {apart['hidden']:.0%} in `hidden`",
         f"{count(last, short, described)} of its {count(last, short, 'not correct')} wrong ones",
     ]
 

@@ -200,7 +200,7 @@ def test_a_layer_that_the_other_run_has_not_is_not_asked_for(
     there = two_graphs.SECOND
     tab = open_tab(different[1], link(run=two_graphs.FIRST, layers=["dropout", "head"], compare=[there, None]))
     panel = layer(tab, "dropout")
-    expect(panel.get_by_role("group", name=re.compile(f"^{there}, step 1 has no layer dropout"))).to_be_visible()
+    expect(panel.get_by_role("group", name=re.compile(f"^{there} has no layer dropout"))).to_be_visible()
     expect(layer(tab, "head").get_by_role("group", name=re.compile(f"^lower half: {there}"))).to_be_visible()
 
 

@@ -9,7 +9,7 @@ interface StoredPanes {
   graph: number;
   /** null: 312, from 1,600 px window width 384. */
   instances: number | null;
-  /** null: 194, less if two layer panels would not fit above it. */
+  /** null: 194, less if two layer panels would not fit above it; 330 where a pattern of attention is shown. */
   detail: number | null;
   projection: number | null;
   /** Whether the facets are shown below the toolbar. */
@@ -59,6 +59,8 @@ export const instancesClosed = computed(() =>
 export const instancesWidth = computed(() =>
   clamp(storedPanes.value.instances ?? (wide.value ? 384 : 312), 280, viewport.value.width * 0.45),
 );
+/** Whether the drawer shows what needs lines: the pattern of a head, with a row per token. */
+export const tallDetail = signal(false);
 export const detailHeight = computed(() =>
   storedPanes.value.closed.detail && !findingsPlace.value.open
     ? 33
@@ -66,7 +68,9 @@ export const detailHeight = computed(() =>
         storedPanes.value.detail ??
           (findingsPlace.value.open
             ? clamp(FINDINGS, 172, viewport.value.height * 0.36)
-            : clamp(viewport.value.height - facetsHeight.value - TWO_PANELS, 172, 194)),
+            : tallDetail.value
+              ? clamp(330, 172, viewport.value.height * 0.42)
+              : clamp(viewport.value.height - facetsHeight.value - TWO_PANELS, 172, 194)),
         120,
         viewport.value.height * 0.6,
       ),

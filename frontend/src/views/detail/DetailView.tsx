@@ -30,10 +30,10 @@ import {
 import { drawnHistory } from "../../state/histories";
 import { isSaidAbove, type Load } from "../../state/loads";
 import { sameNeuronWords } from "../../state/neuronPairs";
-import { storedPanes, togglePane } from "../../state/panes";
+import { storedPanes, tallDetail, togglePane } from "../../state/panes";
 import { parseRowKey, type RowKey, rowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf, rowQuery } from "../../state/rows";
-import { detailPinned } from "../../state/view";
+import { detailPinned, neuronFace } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { LayerName } from "../controls/LayerName";
 import { Loading } from "../controls/Loading";
@@ -44,6 +44,7 @@ import { SaveButton } from "../controls/SaveButton";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch, Swatch } from "../controls/Swatch";
 import "./detailStyles";
+import { head } from "./headFace";
 import { InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { NeuronBody } from "./NeuronBody";
@@ -85,6 +86,10 @@ export function DetailView(): JSX.Element {
     }),
   );
   useEffect(openWithSubject, []);
+  const tall = head.value !== null && neuronFace.value === "where";
+  useEffect(() => {
+    tallDetail.value = tall;
+  }, [tall]);
   const now = subject.value;
   const what = now?.item;
   const closed = storedPanes.value.closed.detail;
@@ -288,7 +293,7 @@ function InstanceTitle({
       {comparing && <InstanceTwinsTitle index={index} />}
       {!comparing && verdict === 0 && <b class="accent">wrong</b>}
       {!comparing && verdict === 1 && <span class="second">right</span>}
-      {suggested && <span class="caption cut">the most confident error</span>}
+      {suggested && <span class="caption cut">the {verdict === 0 ? "most confident" : "largest"} error</span>}
     </>
   );
 }

@@ -3,6 +3,7 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { select } from "../../state/actions";
 import { columns } from "../../state/data";
+import { headline } from "../../state/headline";
 import { storedPanes, togglePane } from "../../state/panes";
 import { detailPinned, type Selection, selection } from "../../state/view";
 
@@ -10,10 +11,11 @@ const pinnedSubject = signal<Selection | null>(null);
 /** Whether the drawer was closed: it then stays empty until something is clicked. */
 const dismissed = signal(false);
 
-/** The wrong prediction with the highest score, shown before anything is clicked. */
+/** The wrong prediction with the highest score, or the number that is furthest off: shown before anything is clicked. */
 const surestError: ReadonlySignal<number> = computed(() => {
   const known = columns.value.value;
   let best = -1;
+  for (const clause of headline.value ?? []) if (clause.kind === "miss") best = clause.index;
   known?.correct.forEach((right, index) => {
     if (right === 0 && (best < 0 || (known.score[index] ?? 0) > (known.score[best] ?? 0))) best = index;
   });

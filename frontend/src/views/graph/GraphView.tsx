@@ -10,6 +10,7 @@ import { graph, snapshot } from "../../state/data";
 import { detailLayer } from "../../state/derived";
 import { isLadderAsked } from "../../state/rungs";
 import { wantedLayer } from "../../state/view";
+import { CutText } from "../controls/CutText";
 import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
@@ -65,9 +66,9 @@ export function GraphView(): JSX.Element {
         <header class="pane-header">
           <h2>Model</h2>
           {currentTree && snapshot.value.value && (
-            <span class="caption cut">
+            <CutText class="caption">
               {currentTree.recorded} of {currentTree.layers} recorded
-            </span>
+            </CutText>
           )}
           <span class="spring" />
           <span class="graph-tools">

@@ -1,7 +1,7 @@
 /** The row labels of a matrix. */
 
 import { useComputed } from "@preact/signals";
-import type { JSX } from "preact";
+import { Fragment, type JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { integer } from "../../draw/format";
 import { statisticText } from "../../draw/matrixText";
@@ -17,6 +17,9 @@ import { LETTERS, Letters } from "./Letters";
 import { cellOf, type MatrixModel, px, rowAt, type Stage, verdict } from "./matrixStage";
 import { RowName } from "./RowName";
 import { openRowMenu } from "./rowMenuState";
+
+/** Between label and prediction, as `arrow` writes it. */
+const ARROW = " → ";
 
 /** Names of one block's rows; only the visible ones are rendered. */
 export function Labels({ stage, block }: { stage: Stage; block: BlockName }): JSX.Element | null {
@@ -124,7 +127,16 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
         </CutText>
         <Letters row={key} open={open} />
         <span class="spring" />
-        {roomy && side && <span class={`matrix-side cut${said?.wrong ? " accent" : ""}`}>{side}</span>}
+        {roomy && side && (
+          <span class={`matrix-side${said?.wrong ? " accent" : ""}`}>
+            {side.split(ARROW).map((part, i) => (
+              <Fragment key={i}>
+                {i > 0 && ARROW}
+                <span class="cut">{part}</span>
+              </Fragment>
+            ))}
+          </span>
+        )}
       </div>
       {here !== null && here >= 0 && <FocusedCell stage={stage} model={model} at={at} place={here} name={key} />}
     </div>

@@ -211,7 +211,7 @@ export function stageOf(layer: string): Stage {
       typed: now.typed.length > 0,
       subsets: now.subsets.length,
       effect: now.matrix.effect !== null || margin.value !== null,
-      labels: Math.min(labelWidth.value, Math.max(LABELS, Math.round(width * 0.36))),
+      labels: Math.min(labelWidth.value, Math.max(LABELS, Math.round(width * 0.4))),
     });
   });
   const view = computed(() => {

@@ -4,11 +4,14 @@ import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
 import { secondsText } from "../../draw/times";
-import { hoveredRow } from "../../state/derived";
+import { hoveredRow, openLayers } from "../../state/derived";
 import { hovering } from "../../state/hover";
-import { projectionWidth } from "../../state/panes";
+import { projectionWidth, viewport } from "../../state/panes";
 import { Name } from "../controls/Name";
 import type { PlotState } from "./plotState";
+
+/** Windows that leave a panel of two one line of the legend. */
+const LOW = 800;
 
 /** An entry highlights its group on hover, and a click hides or shows it. */
 export function Legend({ plot }: { plot: PlotState }): JSX.Element {
@@ -31,7 +34,11 @@ export function Legend({ plot }: { plot: PlotState }): JSX.Element {
   const lit = key !== null;
   const letters = Math.max(0, ...entries.map(({ short }) => short.length));
   // Equal columns if all entries fit in one line: swatch, name and a gap each.
-  const even = grey === 0 && entries.length * (17 + 6.5 * letters) <= projectionWidth.value - 12;
+  const room = (projectionWidth.value - 12) / entries.length;
+  // Panels above each other in a low window: names that do not fit keep their beginnings; the plot has them whole.
+  const even =
+    grey === 0 &&
+    (17 + 6.5 * letters <= room || (room >= 36 && openLayers.value.length > 1 && viewport.value.height < LOW));
   const long = letters > 12 && entries.length > 3;
   const toggle = (index: number): void => {
     const next = new Set(plot.hidden.peek());
