@@ -34,8 +34,8 @@ THINGS = f'{WHO} and label == "ENTY"'
 LAYERS = ["hidden", "head"]
 #: What the text dwells on: strongest for NUM, and that which answers to NUM alone.
 STRONGEST, OWN = 6, 15
-#: On which the question is furthest from its own class.
-FAR = 30
+#: One of the five that keep the question from its own class.
+READER = 60
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,8 @@ def figures(logs: Path) -> list[str]:
 
     contrast = last.instance_detail("hidden", row).contrast
     assert contrast is not None
-    far = contrast.far_from_own[0]
+    first, together = contrast.neurons[0], contrast.together
+    assert together is not None and READER in [each.neuron for each in contrast.neurons]
     tested, right = 'split == "test"', "correct"
     thing, person = 'label == "ENTY"', 'label == "HUM"'
     short, described, taken = 'label == "ABBR"', 'prediction == "DESC"', 'prediction == "HUM"'
@@ -144,11 +145,12 @@ def figures(logs: Path) -> list[str]:
         f"numbers have a mean of {means[CLASSES.index('NUM'), OWN]:.1f}",
         f"things (mean {means[CLASSES.index('ENTY'), STRONGEST]:.1f})",
         f"descriptions ({means[CLASSES.index('DESC'), STRONGEST]:.1f})",
-        *(f"“{driving(neuron)}”" for neuron in (OWN, FAR)),
+        *(f"“{driving(neuron)}”" for neuron in (OWN, READER)),
         f"#{last.instances['id'][row]}",
         f"score {last.column('score')[row]:.2f}",
-        f"neuron {far.neuron} stands first: {far.z_own:.1f} standard deviations",
-        f"{far.z_predicted:.1f} from the mean of people",
+        f"With neuron {first.neuron} at the mean of things its margin would be {first.estimated:.2f} higher",
+        f"R² {contrast.estimate.r2:.2f}",
+        f"With all {together.count} it would go from {together.before:.1f} to {together.after:.1f}".replace("-", "−"),
         f"{count(last, WHO)} questions hold the word “who”: {count(last, WHO, person)} ask for a person",
         f"{count(last, WHO, thing)} for a thing",
         f"takes all {count(early, WHO, thing, taken)} of them for people",
