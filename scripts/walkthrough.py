@@ -126,7 +126,8 @@ def figures(logs: Path) -> list[str]:
     contrast = last.instance_detail("hidden", row).contrast
     assert contrast is not None
     first, together = contrast.neurons[0], contrast.together
-    assert together is not None and READER in [each.neuron for each in contrast.neurons]
+    assert together is not None
+    assert READER in [each.neuron for each in contrast.neurons]
     tested, right = 'split == "test"', "correct"
     thing, person = 'label == "ENTY"', 'label == "HUM"'
     short, described, taken = 'label == "ABBR"', 'prediction == "DESC"', 'prediction == "HUM"'
