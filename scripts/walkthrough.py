@@ -125,7 +125,7 @@ def figures(logs: Path) -> list[str]:
 
     contrast = last.instance_detail("hidden", row).contrast
     assert contrast is not None
-    first, together = contrast.neurons[0], contrast.together
+    costliest, together = contrast.neurons[0], contrast.together
     assert together is not None
     assert READER in [each.neuron for each in contrast.neurons]
     tested, right = 'split == "test"', "correct"
@@ -149,7 +149,7 @@ def figures(logs: Path) -> list[str]:
         *(f"“{driving(neuron)}”" for neuron in (OWN, READER)),
         f"#{last.instances['id'][row]}",
         f"score {last.column('score')[row]:.2f}",
-        f"With neuron {first.neuron} at the mean of things its margin would be {first.estimated:.2f} higher",
+        f"With neuron {costliest.neuron} at the mean of things its margin would be {costliest.estimated:.2f} higher",
         f"R² {contrast.estimate.r2:.2f}",
         f"With all {together.count} it would go from {together.before:.1f} to {together.after:.1f}".replace("-", "−"),
         f"{count(last, WHO)} questions hold the word “who”: {count(last, WHO, person)} ask for a person",
