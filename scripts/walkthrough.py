@@ -172,6 +172,10 @@ def take(page: Page, picture: Picture) -> None:
     page.set_viewport_size({"width": 1440, "height": picture.height})
     go_to(page, picture.link, panes={"graph": picture.graph} if picture.graph else {})
     settle(page)
+    if not picture.panes:  # the sentence and the bars of the graph come when all layers were looked at
+        tab_of(page).get_by_text("apart by").wait_for(timeout=120_000)
+        tab_of(page).locator(".graph-rung").first.wait_for()
+        settle(page)
     if tab_of(page).get_by_role("button", name="Try again").count():
         sys.exit(f"walkthrough: {picture.name}: something failed in the tab; its picture is not taken")
     boxes = [box for pane in picture.panes if (box := tab_of(page).locator(f".{pane}").bounding_box())]
