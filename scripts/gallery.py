@@ -17,6 +17,8 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.gallery_findings import shots as findings  # noqa: E402
+from scripts.gallery_findings import write_planted  # noqa: E402
 from scripts.gallery_runs import write_all  # noqa: E402
 from scripts.gallery_shots import Shot, of_runs, views  # noqa: E402
 from scripts.gallery_trained_shots import trained  # noqa: E402
@@ -103,8 +105,11 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         log_dir = chosen.runs or Path(temporary) / "logs"
-        runs = sorted(path.name for path in log_dir.iterdir()) if log_dir.exists() else write_all(log_dir)
-        shots = views() + trained() + of_runs(runs)
+        if not log_dir.exists():
+            write_all(log_dir)
+            write_planted(log_dir)
+        runs = sorted(path.name for path in log_dir.iterdir())
+        shots = views() + trained() + of_runs(runs) + findings()
         names = [shot.name for shot in shots] + ["empty"]
         wanted = [shot for shot in shots if chosen.only in shot.name]
         browser = launch(playwright)

@@ -11,7 +11,7 @@ export type Listed = Omit<Finding, "kind" | "step"> & {
 };
 
 /** Kinds whose figures are counted over everything, without a decision by chance. */
-const EXACT: readonly string[] = ["dead", "exploding", "collapsed"];
+const EXACT: readonly string[] = ["duplicates", "dead", "exploding", "collapsed"];
 
 /** "failing slice" */
 export const kindWord = (kind: string): string => kind.replaceAll("-", " ");

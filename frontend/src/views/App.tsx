@@ -98,9 +98,9 @@ function FirstLine(): JSX.Element {
       <Headline />
     </Line>
   ) : (
-    <div class="first-line">
+    <section class="first-line" aria-label="In short">
       <Headline />
-    </div>
+    </section>
   );
 }
 

@@ -7,7 +7,7 @@ import { arrow, count, fixed, integer, percent } from "../../draw/format";
 import { selectNeuron } from "../../state/actions";
 import { pairs } from "../../state/compared";
 import { columns, layers, rows, snapshot, whereOf } from "../../state/data";
-import { classOfNeuron, labelName } from "../../state/derived";
+import { classOfNeuron, labelName, shortOf } from "../../state/derived";
 import { addFindingRows, rowsOf } from "../../state/findingActions";
 import { type Entry, evidence, foundColumns, foundPlace, shownEntry } from "../../state/foundFindings";
 import { hovering } from "../../state/hover";
@@ -71,7 +71,8 @@ function Head({ entry }: { entry: Entry }): JSX.Element {
 }
 
 function subject({ finding }: Entry, row: { kind: string; name?: string; expression?: string } | undefined): string {
-  if (finding.kind === "confusion") return arrow(...(finding.title.split(" is taken for ") as [string, string]));
+  if (finding.kind === "confusion")
+    return arrow(...(finding.title.split(" is taken for ").map(shortOf) as [string, string]));
   if (finding.kind === "decodable" && finding.target !== null) return finding.target;
   return row?.name ?? finding.layer ?? row?.expression ?? finding.title;
 }

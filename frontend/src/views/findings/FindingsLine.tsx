@@ -30,7 +30,7 @@ export function FindingsLine({ children }: { children: ComponentChildren }): JSX
   useEffect(followFindings, []);
   const entry = shownEntry.value;
   return (
-    <div class="first-line">
+    <section class="first-line" aria-label="In short">
       {!entry || entry.finding.kind === "confusion" ? (
         children
       ) : (
@@ -39,7 +39,7 @@ export function FindingsLine({ children }: { children: ComponentChildren }): JSX
         </p>
       )}
       <Ways entry={entry} />
-    </div>
+    </section>
   );
 }
 

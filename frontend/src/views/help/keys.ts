@@ -44,6 +44,14 @@ export const KEYS: readonly Keys[] = [
     ],
   },
   {
+    title: "In the list of findings",
+    keys: [
+      { keys: ["↑", "↓"], does: "go to another finding, and show what it rests on" },
+      { keys: ["Enter"], does: "open it: its rows, layer, step and instances" },
+      { keys: ["Delete"], does: "hide it, or list it again" },
+    ],
+  },
+  {
     title: "In a projection",
     keys: [
       { keys: ["↑", "↓", "←", "→"], does: "go to another instance" },
