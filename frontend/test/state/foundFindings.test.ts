@@ -105,7 +105,10 @@ describe("the findings of a snapshot", () => {
 
   it("are opened in one change: rows A and B, marked and selected instances, colours of correctness", () => {
     let changes = 0;
-    const stop = effect(() => void (encode(), changes++));
+    const stop = effect(() => {
+      encode();
+      changes++;
+    });
     openFinding(visible.value[0]!);
     expect(changes).toBe(2);
     stop();
