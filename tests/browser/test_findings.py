@@ -212,7 +212,9 @@ def test_keys_and_axe(one: str, open_tab: OpenTab, page: Page) -> None:
     expect(button).to_have_attribute("aria-expanded", "false")
 
 
-def test_nothing_found_and_a_damaged_file_are_said(tmp_path: Path, open_tab: OpenTab) -> None:
+def test_nothing_found_and_a_damaged_file_are_said(
+    tmp_path: Path, open_tab: OpenTab, page: Page, complaints: list[str]
+) -> None:
     nothing(tmp_path / "nothing")
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 300)
@@ -224,6 +226,13 @@ def test_nothing_found_and_a_damaged_file_are_said(tmp_path: Path, open_tab: Ope
         tab.get_by_role("button", name="All findings").click()
         expect(tab.get_by_text(re.compile("^Nothing was found"))).to_be_visible()
         expect(tab.get_by_text("no findings")).to_be_visible()
+        page.goto("about:blank")
+        tab = open_tab(address, link(run="damaged", findings=[None, None]))
+        # Each kind that needs the file says so; the tab goes on.
+        place = tab.get_by_role("region", name="Detail", exact=True)
+        expect(place.get_by_text(re.compile(r"Nothing can be said about|could not be read")).first).to_be_visible()
+        expect(tab.get_by_role("button", name="All findings")).to_be_visible()
+    complaints.clear()
 
 
 def test_a_long_search_shows_how_far_it_is_and_can_be_stopped(one: str, open_tab: OpenTab, page: Page) -> None:
