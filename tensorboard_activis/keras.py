@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import keras
 import numpy as np
 
+from tensorboard_activis.alerts.alerts import alerts_of
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
@@ -85,6 +86,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ConfigurationError(f"every must be a positive number of epochs; got {every!r}.")
         self._options = options
+        self._alerts = alerts_of(options)
         self._data = EvaluationData(x, y, batch_size, options, texts=texts, steps=steps)
         self._every = every
         self._logs = logs
@@ -221,6 +223,7 @@ class ActiVisCallback(keras.callbacks.Callback):
                 positions=self._options["positions"],
                 effects=capture.effects,
                 strict=self._options["strict"],
+                on_published=self._alerts,
                 **options_of(RecorderOptions, self._options),
             )
             recorder.check(capture.first)

@@ -20,6 +20,7 @@ from typing import Any, Unpack
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.alerts.alerts import alerts_of
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
 from tensorboard_activis.capture.graph.layers import feed_relu
 from tensorboard_activis.capture.guard import Guard
@@ -91,6 +92,7 @@ class ActiVisLogger(Logger):
         self._processes = connect(log_dir, distributed)
         self._guard = Guard(options["strict"], self._processes)
         self._options = options
+        self._alerts = alerts_of(options)
         self._watch: weakref.ref[Watch] | None = None
         self._health: TrainingHealth | None = None
 
@@ -230,6 +232,7 @@ class ActiVisLogger(Logger):
                 guard=self._guard,
                 processes=self._processes,
                 session=self._get_session(),
+                on_published=self._alerts,
                 **options_of(RecorderOptions, self._options),
             )
         self._recorder.graph = self.graph

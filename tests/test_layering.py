@@ -24,9 +24,10 @@ ALLOWED = {
     "read": set(),
     "query": {"read"},
     "serve": {"query", "read", NAME},  # the version
-    "torch": {"capture"},
-    "keras": {"capture"},
-    "flax": {"capture"},
+    "alerts": {"query", "read"},
+    "torch": {"capture", "alerts"},
+    "keras": {"capture", "alerts"},
+    "flax": {"capture", "alerts"},
     "lightning": {"capture", "torch"},
     "transformers": {"capture", "torch"},
     "demo": {"torch", "keras", "demo"},

@@ -89,10 +89,18 @@ class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, total=False)
     Attributes:
         progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
         strict: raise errors while logging, instead of warning once and continuing.
+        on_finding: called once with every new finding of a snapshot (docs/http_api.md, Finding), in the thread that logs, after the
+            snapshot was written. What it raises is one warning. Training waits at most five seconds for what is looked for.
+        alerts: one warning for the first finding of each kind.
+        scalars: figures of up to 40 layers at each snapshot, for TensorBoard's own dashboards: `activis/dead_share/…`,
+            `activis/rms/…`, `activis/effective_rank/…` and `activis/drift/…`.
     """
 
     progress: bool | None
     strict: bool
+    on_finding: Callable[[Any], Any] | None
+    alerts: bool
+    scalars: bool
 
 
 class PositionOptions(TypedDict, total=False):
@@ -181,6 +189,8 @@ DEFAULTS: Mapping[str, Any] = {
     "effects_share": 0.05,
     "strict": False,
     "health": False,
+    "alerts": False,
+    "scalars": False,
 }
 _GROUPS = (
     RecorderOptions,
@@ -248,6 +258,12 @@ def check_options(**options: Unpack[TorchOptions]) -> None:
             "effects= is of whole instances, and unit='position' takes each token or place for one. Leave one of them out."
         )
     health_interval(options.get("health", False))
+    on_finding = options.get("on_finding")
+    if on_finding is not None and not callable(on_finding):
+        raise ConfigurationError(f"on_finding must be a function of a finding, or None; got {on_finding!r:.60}.")
+    for name in ("alerts", "scalars"):
+        if not isinstance(options.get(name, False), bool):
+            raise ConfigurationError(f"{name} must be True or False; got {options.get(name)!r:.60}.")
     InstanceMetadata(options.get("id"), options.get("columns"))
     audio = options.get("audio")
     if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):

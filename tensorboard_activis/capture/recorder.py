@@ -6,10 +6,11 @@ snapshots.
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Unpack
+from pathlib import Path
+from typing import Any, TypeAlias, Unpack
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.capture.adapter import Adapter
@@ -38,6 +39,9 @@ from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
+#: Of the run's directory and the record of a snapshot; returns scalars, (tag, value).
+OnPublished: TypeAlias = Callable[[Path, schema.Snapshot], Sequence[tuple[str, float]]]
+
 
 class Recorder:
     """Writes the graph and the snapshots of one model into one run.
@@ -54,6 +58,7 @@ class Recorder:
         strict: raise errors while logging instead of warning.
         guard: what reports errors while logging; None: one of its own, by `strict`.
         processes: the processes that log together; each makes a recorder for the same directory.
+        on_published: called with the run's directory and the record of each snapshot that was written; returns scalars to write.
         session: that training health is written in, too; None: one of its own.
         options: what is summarised and stored.
 
@@ -76,6 +81,7 @@ class Recorder:
         guard: Guard | None = None,
         processes: Processes | None = None,
         session: Session | None = None,
+        on_published: OnPublished | None = None,
         **options: Unpack[RecorderOptions],
     ) -> None:
         check_options(**options)
@@ -104,6 +110,7 @@ class Recorder:
         self._session_name = name or self.session.name
         self._started, self._events = self.session.started, self.session.events
         self._instances = InstanceWriter(self._directory.path)
+        self._on_published, self._scalars_lost = on_published, False
         self._written_graph = b""
         self._begun: Counter[int] = Counter()
         self._steps: list[int] = []
@@ -171,7 +178,19 @@ class Recorder:
             self._publish(record, arrays)
             if not self.quiet:
                 announce(self._directory.path.parent)
+            self._look_at(record)
         self.guard.reset()
+
+    def _look_at(self, record: schema.Snapshot) -> None:
+        """Has a snapshot looked at that was written, and writes the scalars that come of it."""
+        if self._on_published is None:
+            return
+        try:
+            self.session.write_scalars(self._on_published(self._directory.path.parent, record), record.step)
+        except OSError as error:
+            if not self._scalars_lost:
+                self._scalars_lost = True
+                warn(f"ActiVis cannot write scalars of its findings; snapshots are written. {error} (Said once.)")
 
     def _publish(self, record: schema.Snapshot, arrays: ArrayWriter) -> None:
         """Writes the event, in the first process, once every file that the record names is complete; the others wait for it."""

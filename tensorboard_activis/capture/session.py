@@ -40,14 +40,22 @@ class Session:
         #: Called before a snapshot is written: to write what belongs before it.
         self.before_snapshot: Callable[[], object] = lambda: None
 
-    def write(
-        self, blobs: Mapping[str, bytes], step: int, wall_time: float, scalars: Sequence[tuple[str, float]] = ()
-    ) -> None:
+    def write(self, blobs: Mapping[str, bytes], step: int, wall_time: float) -> None:
         """Appends the events of a snapshot. Raises OSError; see `EventWriter.write_blobs`."""
         self.before_snapshot()
         with self._lock:
             self._latest = max(wall_time, math.nextafter(self._latest, math.inf))
-            self.events.write_blobs(blobs, step, self._latest, scalars)
+            self.events.write_blobs(blobs, step, self._latest)
+
+    def write_scalars(self, scalars: Sequence[tuple[str, float]], step: int) -> None:
+        """Appends scalars for TensorBoard's own dashboards, at the step of a snapshot that was written. Raises OSError."""
+
+        def append() -> None:
+            with self._lock:
+                self.events.write_scalars(scalars, step, self._latest)
+
+        if scalars:
+            uninterrupted(append)
 
     def write_health(self, health: HealthPart) -> None:
         """Appends training health. Raises OSError, ActiVisError."""

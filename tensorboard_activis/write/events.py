@@ -81,11 +81,10 @@ class EventWriter:
         blobs: Mapping[str, bytes],
         step: int,
         wall_time: float,
-        scalars: Sequence[tuple[str, float]] = (),
         *,
         beside: bool = False,
     ) -> None:
-        """Appends a blob sequence of length 1 for each tag, and scalars (tag, value); they are on disk when this returns.
+        """Appends a blob sequence of length 1 for each tag; they are on disk when this returns.
 
         Arguments:
             beside: what is written counts steps of its own, as training health does, which are not those of snapshots: it
@@ -96,7 +95,6 @@ class EventWriter:
         """
         self.reached = False
         events = [_event(tag, blob, step, wall_time) for tag, blob in blobs.items()]
-        events += [_scalar_event(tag, value, step, wall_time) for tag, value in scalars]
         records = b"".join(framed(event.SerializeToString()) for event in events)
         if beside:
             self._append(records, None)
@@ -111,6 +109,11 @@ class EventWriter:
             if self.reached:
                 self._steps = {tag: last for tag, last in self._steps.items() if last < step}
                 self._steps |= dict.fromkeys(blobs, step)
+
+    def write_scalars(self, scalars: Sequence[tuple[str, float]], step: int, wall_time: float) -> None:
+        """Appends scalars (tag, value) of a snapshot that was written before. Raises OSError."""
+        events = (_scalar_event(tag, value, step, wall_time) for tag, value in scalars)
+        self._append(b"".join(framed(event.SerializeToString()) for event in events), None)
 
     def _append(self, records: bytes, start: int | None) -> None:
         """Appends records, behind the start of the session at the step `start` if it was not written yet; None: without it."""

@@ -51,6 +51,8 @@ def test_a_face_gets_every_option() -> None:
         "unit": "instance",
         "strict": False,
         "health": False,
+        "alerts": False,
+        "scalars": False,
     }
 
 

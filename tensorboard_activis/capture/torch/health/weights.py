@@ -32,7 +32,7 @@ def sample(parameter: torch.Tensor) -> torch.Tensor:
     """A copy of evenly spaced values of a parameter, in the order in which they lie in memory, float32 [values]."""
     values = parameter.detach()
     if not values.is_contiguous():
-        values = values.permute(sorted(range(values.dim()), key=lambda axis: -values.stride(axis)))
+        values = values.permute(sorted(range(values.dim()), key=values.stride, reverse=True))
     flat = values.reshape(-1)
     return flat[:: -(-flat.numel() // MOST_VALUES)].to(torch.float32, copy=True)
 
