@@ -70,6 +70,7 @@ SLOW = [
     TESTS / "test_transformers.py",
     TESTS / "test_transformers_models.py",
     TESTS / "test_transformers_watching.py",
+    TESTS / "test_trainer_effects.py",
     TESTS / "torch",
     TESTS / "zoo",
 ]

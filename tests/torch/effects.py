@@ -96,6 +96,7 @@ def plain_gradients(
     torch.backends.mha.set_fastpath_enabled(False)
     before = {name: parameter.grad for name, parameter in model.named_parameters()}
     logits = model(**inputs) if isinstance(inputs, Mapping) else model(inputs)
+    logits = getattr(logits, "logits", logits)
     margins = margin(logits, labels)
     margins.sum().backward()
     torch.backends.mha.set_fastpath_enabled(fast)
