@@ -8,6 +8,7 @@ from tensorboard_activis.check.report import Report
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.read.arrays import ArrayFiles, read_array
 from tensorboard_activis.read.instances import read_instances
+from tensorboard_activis.read.snapshot import SnapshotReader
 
 #: The files of a table of instances, and the number of rows that they must have.
 Table = tuple[tuple[str, ...], int]
@@ -42,6 +43,12 @@ def check_snapshot(
     for layer in snapshot.layers:
         parts = [intact(read_array, directory, array, None, files) for array in layer.arrays]
         layers += all(parts)
+    if snapshot.effects_problem:
+        errors[snapshot.effects_problem] = None
+    reader = SnapshotReader(snapshot, directory)
+    for name, effects in ({} if snapshot.effects is None else snapshot.effects.layers).items():
+        if intact(reader.gradient_effects, name) and effects.neurons is not None:
+            intact(reader.tried_effects, name)
     rest = (
         f"{layers} of {len(snapshot.layers)} layers, {columns} of {len(snapshot.columns)} columns of outcomes, "
         f"{'the' if table else 'no'} table of instances."

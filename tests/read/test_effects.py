@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from tensorboard_activis import open_run, schema
+from tensorboard_activis.check.report import Report
+from tensorboard_activis.check.snapshots import check_snapshot
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import small_data, write_run
@@ -107,3 +109,23 @@ def test_indices_that_are_none_are_found(plain: SnapshotReader, rows: list[int])
 def test_neurons_that_are_none_are_found(plain: SnapshotReader, neuron: int) -> None:
     with pytest.raises(UnreadableError, match="tried in 'stem/relu' are none of its 5"):
         read(plain, effects(neurons=np.array([[neuron, 0, 1, 2, 3]]))).tried_effects("stem/relu")
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem", "said"),
+    [
+        (effects(), "", ""),
+        (effects(rows=np.array([4, 1, 7])), "", "not in ascending order"),
+        (effects(tried=np.array([17])), "", "not among the 17 kept ones"),
+        (effects(neurons=np.array([[9, 0, 1, 2, 3]])), "", "are none of its 5"),
+        (None, "the record of effects lies", "the record of effects lies"),
+    ],
+)
+def test_the_check_command_finds_lies_about_effects(
+    plain: SnapshotReader, changed: schema.Effects | None, problem: str, said: str
+) -> None:
+    record = dataclasses.replace(plain.record, effects=changed, effects_problem=problem)
+    report = Report(plain._directory)
+    check_snapshot(record, plain._directory, None, set(), report)
+    problems = [each.wrong for each in report.problems]
+    assert (not problems) if not said else any(said in each for each in problems)
