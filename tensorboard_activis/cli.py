@@ -1,4 +1,4 @@
-"""The command-line interface `tensorboard-activis`, with its commands demo, check and report."""
+"""The command-line interface `tensorboard-activis`, with its commands demo, serve, check and report."""
 
 import argparse
 import io
@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from tensorboard_activis.report.command import run_report  # likewise
 
             return run_report(options.logdir, form=options.format, fail_on=options.fail_on)
+        if options.command == "serve":
+            from tensorboard_activis.standalone.command import run_serve  # likewise
+
+            return run_serve(options.logdir, options.port, options.host)
         return demo.run_demo(
             options.framework,
             options.logdir,
@@ -83,6 +87,17 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--no-serve", action="store_true", help="train and log only")
     command.add_argument(
         "--port", type=_port, metavar="P", help="TensorBoard's port (default: 6006 or the next free one)"
+    )
+    command = commands.add_parser(
+        "serve",
+        help="show the tab alone, in a whole window, without TensorBoard around it",
+        description="Serves the ActiVis tab as a page of its own, with the same addresses (the part after #) as in TensorBoard. "
+        "It is reached from this machine only, unless --host says otherwise.",
+    )
+    command.add_argument("logdir", type=Path, metavar="LOGDIR", help="a log directory, or one run")
+    command.add_argument("--port", type=_port, metavar="P", help="(default: 6006 or the next free one)")
+    command.add_argument(
+        "--host", default="localhost", metavar="H", help="name or address to listen on (default: %(default)s)"
     )
     command = commands.add_parser(
         "check",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_activis import open_run
+from tensorboard_activis import open_run, ports
 from tensorboard_activis.cli import main
 from tensorboard_activis.demo import board, command
 from tensorboard_activis.demo.digits import load_digits
@@ -98,20 +98,20 @@ def test_demo_serves_and_ends_with_its_server(tmp_path: Path):
             said += process.stdout.readline()
         assert f"http://localhost:{port}/#activis" in said
         with pytest.raises(ActiVisError, match=f"port {port} is taken.*--port {port + 1}"):
-            board.free_port(port)
+            ports.free_port(port)
     finally:
         process.send_signal(2)  # as Ctrl-C does
         process.communicate(timeout=60)
     assert process.returncode == 0
-    assert board.free_port(port) == port
+    assert ports.free_port(port) == port
 
 
 def test_other_ports_are_tried_when_none_is_named(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(board, "_is_free", lambda port: port >= 6008)
-    assert board.free_port(None) == 6008
-    monkeypatch.setattr(board, "_is_free", lambda port: False)
+    monkeypatch.setattr(ports, "_is_free", lambda port, host: port >= 6008)
+    assert ports.free_port(None) == 6008
+    monkeypatch.setattr(ports, "_is_free", lambda port, host: False)
     with pytest.raises(ActiVisError, match="6006 to 6015 are all taken"):
-        board.free_port(None)
+        ports.free_port(None)
 
 
 def test_server_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

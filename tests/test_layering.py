@@ -33,7 +33,8 @@ ALLOWED = {
     "demo": {"torch", "keras", "demo"},
     "check": {"read"},
     "report": {"query", "read"},
-    "cli": {"check", "report", "query", "demo", NAME},
+    "standalone": {"serve"},
+    "cli": {"check", "report", "query", "demo", "standalone", NAME},
     NAME: {"query"},  # __init__.py: open_run
 }
 #: Both halves use these; they import no stage.
@@ -54,6 +55,7 @@ SHARED = {
     "leftovers",
     "activis_pb2",
     "expression",
+    "ports",
     "printable",
     "steps",
 }

@@ -1,6 +1,5 @@
 """Starts TensorBoard and waits until its ActiVis tab answers."""
 
-import socket
 import subprocess
 import sys
 import tempfile
@@ -11,38 +10,7 @@ from pathlib import Path
 
 from tensorboard_activis.errors import ActiVisError
 
-DEFAULT_PORT = 6006
-#: Ports to try when the user named none: a second TensorBoard is common.
-PORTS_TO_TRY = 10
 SECONDS_TO_START = 90
-
-
-def free_port(port: int | None) -> int:
-    """The port to use: `port` if one is given, else the first free one from TensorBoard's usual port on.
-
-    Raises:
-        ActiVisError: the port is taken, or none of those tried is free.
-    """
-    candidates = range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TO_TRY) if port is None else [port]
-    for candidate in candidates:
-        if _is_free(candidate):
-            return candidate
-    if port is None:
-        raise ActiVisError(f"ports {candidates[0]} to {candidates[-1]} are all taken. Name a free one: --port 8080")
-    raise ActiVisError(
-        f"port {port} is taken by another program, perhaps an earlier TensorBoard (see http://localhost:{port}/). "
-        f"Stop it, or take another port: --port {port + 1}"
-    )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("localhost", port))
-        except OSError:
-            return False
-        return True
 
 
 def serve(log_dir: Path, port: int) -> int:

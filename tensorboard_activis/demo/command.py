@@ -16,6 +16,7 @@ from tensorboard_activis.demo.sentences import load_sentences
 from tensorboard_activis.demo.text_plan import TextPlan
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.files import create
+from tensorboard_activis.ports import free_port
 
 DEFAULT_LOG_DIR = Path("logs/demo")
 #: By framework: the extra that installs what the demo needs, and the modules that must be importable.
@@ -58,7 +59,7 @@ def run_demo(
     """
     check_installed(framework)
     if serve:
-        port = board.free_port(port)
+        port = free_port(port)
     plans: Sequence[Plan | TextPlan]
     if data == "text":
         if framework != "torch":

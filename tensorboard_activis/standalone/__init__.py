@@ -1,0 +1,1 @@
+"""The tab alone, without TensorBoard's page around it: `tensorboard-activis serve`."""
