@@ -41,8 +41,8 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "sorted by clusters",
     short: "Neurons that behave alike over the rows stand side by side, so that blocks become visible.",
     more:
-      "Average linkage of the z-scores over the rows, with optimal leaf order. More than 2,048 neurons are " +
-      "ordered by their angle in the plane of the first two principal components.",
+      "Average linkage of the z-scores over the rows, with optimal leaf order (nearly optimal beyond some 700 neurons). " +
+      "More than 2,048 neurons are ordered by their angle in the plane of the first two principal components.",
   },
   collapsed: {
     title: "collapsed",
