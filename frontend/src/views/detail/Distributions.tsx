@@ -55,7 +55,7 @@ export function Distributions({
   const [low, high] = range ?? [edges[0] ?? 0, edges.at(-1) ?? 1];
   const axis = { low, high, ticks: axisOver([low, high], 5).ticks.filter((value) => value >= low && value <= high) };
   // In a narrow drawer the names are shortened first.
-  const names = Math.min(NAMES, Math.max(44, width - 130));
+  const names = Math.min(NAMES, Math.max(44, width - 112));
   const [left, right] = [names, Math.max(names + 40, width - 44)];
   const x = (value: number): number => place(axis, value, left, right);
   const line = lineHeight(detail.rows.length, detailHeight.value - 79);
