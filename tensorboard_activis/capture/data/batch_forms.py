@@ -52,7 +52,9 @@ class BatchForm:
             ("texts", texts, "one text per instance"),
         ):
             if function is not None and not callable(function):
-                raise ConfigurationError(f"{name} must be a function of a batch that gives {gives}; got {function!r:.80}.")
+                raise ConfigurationError(
+                    f"{name} must be a function of a batch that gives {gives}; got {function!r:.80}."
+                )
         self._unpack, self._texts, self._is_value = unpack, texts, is_value
         self._by_place = False
         self.parameters = inspect.signature(call).parameters
