@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts import gallery_health  # noqa: E402
 from scripts.gallery_findings import shots as findings  # noqa: E402
 from scripts.gallery_findings import write_planted  # noqa: E402
 from scripts.gallery_runs import write_all  # noqa: E402
@@ -108,8 +109,9 @@ def main() -> None:
         if not log_dir.exists():
             write_all(log_dir)
             write_planted(log_dir)
+            gallery_health.write(log_dir)
         runs = sorted(path.name for path in log_dir.iterdir())
-        shots = views() + trained() + of_runs(runs) + findings()
+        shots = views() + trained() + of_runs(runs) + findings() + gallery_health.shots()
         names = [shot.name for shot in shots] + ["empty"]
         wanted = [shot for shot in shots if chosen.only in shot.name]
         browser = launch(playwright)

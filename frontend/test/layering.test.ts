@@ -14,6 +14,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   // What a finding rests on is drawn with the drawer's pieces, in its place.
   "views/findings": ["views/controls", "views/detail"],
   "views/graph": ["views/controls"],
+  // The loss is a chart like those of the drawer.
+  "views/health": ["views/controls", "views/detail"],
   "views/help": ["views/controls"],
   "views/instances": ["views/controls"],
   "views/matrix": ["views/controls"],

@@ -15,6 +15,7 @@ import {
   type RowEffects,
   type Strips,
   type TextIds,
+  type TrainingHealth,
 } from "./contract";
 import { readSafetensors, type TensorData } from "./safetensors";
 import {
@@ -96,6 +97,10 @@ export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
 
 export function decodeDepthHistory(buffer: ArrayBuffer): DepthHistory {
   return decode<DepthHistory>(buffer, "DepthHistory");
+}
+
+export function decodeHealth(buffer: ArrayBuffer): TrainingHealth {
+  return decode<TrainingHealth>(buffer, "TrainingHealth");
 }
 
 export function decodeEffects(buffer: ArrayBuffer): RowEffects {

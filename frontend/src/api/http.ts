@@ -6,6 +6,7 @@ import {
   decodeColumns,
   decodeDepthHistory,
   decodeEffects,
+  decodeHealth,
   decodeHistory,
   decodeInstanceMaps,
   decodeMatrix,
@@ -71,6 +72,7 @@ export function httpSource(base: string): Source {
     instance: (at, layer, index, signal, against) => json("instance", { ...at, layer, index, against }, signal),
     depth: (at, index, signal) => json("depth", { ...at, index }, signal),
     depthHistory: (at, signal) => numbers("depth_history", { ...at }, signal, decodeDepthHistory),
+    health: (run, columns, signal) => numbers("health", { run, columns }, signal, decodeHealth),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
     positions: (at, layer, neuron, signal) => numbers("positions", { ...at, layer, neuron }, signal, decodePositions),
     instanceMaps: (at, layer, neuron, query, signal) =>

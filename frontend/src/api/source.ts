@@ -33,6 +33,7 @@ import type {
   SubsetDetail,
   Table,
   TableQuery,
+  TrainingHealth,
   Vocabulary,
   Where,
 } from "./types";
@@ -128,6 +129,8 @@ export interface Source {
   depth(at: SnapshotRef, index: number, signal: AbortSignal): Promise<Depth>;
   /** How often that is right, over the steps of the run. */
   depthHistory(at: SnapshotRef, signal: AbortSignal): Promise<DepthHistory>;
+  /** What was measured of layers during training, in at most so many columns. */
+  health(run: string, columns: number, signal: AbortSignal): Promise<TrainingHealth>;
   neuron(at: SnapshotRef, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
   /** Where in the input a neuron responds: its strongest instances with their maps. */
   positions(at: SnapshotRef, layer: string, neuron: number, signal: AbortSignal): Promise<NeuronPositions>;

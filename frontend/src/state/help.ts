@@ -6,8 +6,11 @@ import type { Box } from "../layout/tooltipPlace";
 /** Terms that are explained; `views/help/glossary.ts` has what they mean. */
 export type TermName =
   | "activation"
+  | "activation norm"
+  | "activation RMS"
   | "AUC"
   | "CKA"
+  | "busiest expert"
   | "clipped"
   | "clusters"
   | "collapsed"
@@ -15,6 +18,7 @@ export type TermName =
   | "confusion"
   | "constant"
   | "dead"
+  | "dead share"
   | "decodable"
   | "drift"
   | "duplicates"
@@ -26,7 +30,9 @@ export type TermName =
   | "exploding"
   | "failing slice"
   | "false discovery"
+  | "gradient"
   | "kept"
+  | "kurtosis"
   | "label score"
   | "label suspect"
   | "loss"
@@ -48,6 +54,7 @@ export type TermName =
   | "strength"
   | "strip"
   | "t-SNE"
+  | "update"
   | "z over the rows"
   | "z within a class";
 

@@ -1,12 +1,15 @@
 /** Sizes of the panes: stored in the browser, limited by the window. */
 
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
-import { findingsPlace } from "./view";
+import { run } from "./currentSnapshot";
+import { findingsPlace, modelFace } from "./view";
 
 export const viewport = signal({ width: 1440, height: 836 });
 
 interface StoredPanes {
   graph: number;
+  /** Width of the graph's pane while it shows training health. */
+  health: number;
   /** null: 312, from 1,600 px window width 384. */
   instances: number | null;
   /** null: 194, less if two layer panels would not fit above it; 330 where a pattern of attention is shown. */
@@ -19,6 +22,7 @@ interface StoredPanes {
 
 const DEFAULTS: StoredPanes = {
   graph: 246,
+  health: 540,
   instances: null,
   detail: null,
   projection: null,
@@ -50,8 +54,12 @@ export const facetsHeight = computed(() => (storedPanes.value.facets ? FACETS : 
 /** Toolbar, headline, rows bar and two layer panels of minimum height. */
 const TWO_PANELS = 44 + 34 + 36 + 2 * 240 + 2;
 
+/** Whether the run shown has training health. */
+export const hasHealth = computed(() => Number.isFinite(run.value?.health));
+/** What the pane of the model shows: its graph where the run has no training health. */
+export const modelPane = computed(() => (hasHealth.value ? modelFace.value : "graph"));
 export const graphWidth = computed(() =>
-  storedPanes.value.closed.graph ? 28 : clamp(storedPanes.value.graph, 180, viewport.value.width * 0.4),
+  storedPanes.value.closed.graph ? 28 : clamp(storedPanes.value[modelPane.value], 180, viewport.value.width * 0.4),
 );
 export const instancesClosed = computed(() =>
   tight.value ? !instancesOver.value : storedPanes.value.closed.instances,

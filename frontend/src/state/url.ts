@@ -74,6 +74,8 @@ const FIELDS: readonly Field[] = [
   text("statistic", view.chosenStatistic, "mean"),
   choice("scale", view.scale, ["auto", "z", "unit", "raw"]),
   choice("ladder", view.ladderFigure, ["accuracy", "effect"]),
+  choice("model", view.modelFace, ["graph", "health"]),
+  text("measure", view.chosenMeasure, null),
   text("expression", view.expression, ""),
   json("selection", view.selection, selectionOf, packSelection),
   text("detail", view.chosenDetailLayer, null),

@@ -56,6 +56,10 @@ export const classOrder = signal<ClassOrder>("auto");
 export const chosenStatistic = signal("mean");
 export const scale = signal<Scale>("auto");
 export const ladderFigure = signal<LadderFigure>("accuracy");
+/** What the pane of the model shows: its graph, or the layers over the steps of training. */
+export const modelFace = signal<"graph" | "health">("graph");
+/** The measure of training health that is shown; null: the first one. */
+export const chosenMeasure = signal<string | null>(null);
 /** Text of the expression box, as typed. */
 export const expression = signal("");
 export const selection = signal<Selection | null>(null);

@@ -31,6 +31,7 @@ const FindingsView = lazy("The findings", () => import("./findings/FindingsView"
 const findingsLine = codeOf(() => import("./findings/FindingsLine"));
 const Empty = lazy("The page", () => import("./Empty"), "Empty");
 const Facets = lazy("The facets", () => import("./facets/Facets"), "Facets");
+const Health = lazy("Training health", () => import("./health/Health"), "Health");
 const HelpSheet = lazy("The help", () => import("./help/HelpSheet"), "HelpSheet");
 const FirstVisit = lazy("The first steps", () => import("./help/FirstVisit"), "FirstVisit");
 const Explanation = lazy("The explanation", () => import("./help/Explanation"), "Explanation");
@@ -119,6 +120,8 @@ function Panes(): JSX.Element {
       <section class="pane graph" aria-label="Model graph">
         {panes.storedPanes.value.closed.graph ? (
           <EdgeTab pane="graph" label="Model" icon="chevronRight" />
+        ) : panes.modelPane.value === "health" ? (
+          <Health />
         ) : (
           <GraphView />
         )}
@@ -127,7 +130,7 @@ function Panes(): JSX.Element {
           axis="x"
           size={panes.graphWidth.value}
           grows={1}
-          onResize={(size) => panes.resizePane("graph", size)}
+          onResize={(size) => panes.resizePane(panes.modelPane.value, size)}
           onToggle={() => panes.togglePane("graph")}
         />
       </section>

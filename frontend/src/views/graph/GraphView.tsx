@@ -8,12 +8,14 @@ import { loadCode } from "../../state/code";
 import { comparedSnapshot, run } from "../../state/currentSnapshot";
 import { graph, snapshot } from "../../state/data";
 import { detailLayer } from "../../state/derived";
+import { hasHealth } from "../../state/panes";
 import { isLadderAsked } from "../../state/rungs";
 import { wantedLayer } from "../../state/view";
 import { CutText } from "../controls/CutText";
 import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
+import { ModelFaces } from "../controls/ModelFaces";
 import { SaveButton } from "../controls/SaveButton";
 import { Tooltip } from "../controls/Tooltip";
 import { onTreeKey } from "./graphKeys";
@@ -65,7 +67,8 @@ export function GraphView(): JSX.Element {
       ) : (
         <header class="pane-header">
           <h2>Model</h2>
-          {currentTree && snapshot.value.value && (
+          <ModelFaces />
+          {!hasHealth.value && currentTree && snapshot.value.value && (
             <CutText class="caption">
               {currentTree.recorded} of {currentTree.layers} recorded
             </CutText>

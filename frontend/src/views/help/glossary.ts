@@ -18,6 +18,17 @@ export const GLOSSARY: Record<TermName, Entry> = {
       "The output of one neuron for one instance. Feature maps and sequences are reduced to one number per neuron.",
     more: "The header of a layer says how, for example “spatial mean”.",
   },
+  "activation norm": {
+    title: "activation norm",
+    short:
+      "How large what a layer gives for one instance is: the L2 norm of all its values, root mean square over the batch.",
+  },
+  "activation RMS": {
+    title: "activation RMS",
+    short:
+      "How large the values of a layer are: the root mean square over the batch. Steady is well; what grows over the layers or " +
+      "over the steps ends in overflow.",
+  },
   AUC: {
     title: "AUC",
     short:
@@ -25,6 +36,12 @@ export const GLOSSARY: Record<TermName, Entry> = {
       "0.5 says nothing; at 1, the neuron alone separates the class from all others, and at 0 it does so by " +
       "being low.",
     more: "The area under the ROC curve, over the kept instances; ties count half.",
+  },
+  "busiest expert": {
+    title: "busiest expert",
+    short:
+      "Of a router that sends each token to some of several experts: the share of the tokens that the busiest of them gets. " +
+      "Near 100%, the others learn nothing.",
   },
   CKA: {
     title: "1 − CKA",
@@ -89,6 +106,11 @@ export const GLOSSARY: Record<TermName, Entry> = {
     short: "Evaluation instances that are in the training data, too. What the model says of them is no test.",
     more: "Found by a hash of their content first, then by distance.",
   },
+  "dead share": {
+    title: "dead share",
+    short:
+      "The share of a layer's neurons that give nothing but 0 over a whole training batch; where a ReLU follows, nothing above 0.",
+  },
   "effect of zero": {
     title: "effect at zero",
     short:
@@ -139,12 +161,24 @@ export const GLOSSARY: Record<TermName, Entry> = {
     short: "The share of false positives to expect among the neurons from the top of the list down to this one.",
     more: "Benjamini–Hochberg correction of the p-values of Welch's t-test, over all neurons of the layer.",
   },
+  gradient: {
+    title: "gradient",
+    short:
+      "The L2 norm of the gradient of a layer's own parameters, as the optimizer gets it: accumulated, unscaled, clipped. " +
+      "Where it vanishes, the layer does not learn; where it jumps, the next update does harm.",
+  },
   kept: {
     title: "kept",
     short:
       "Instances whose activations are stored one by one. Statistics of classes and declared subsets use all " +
       "instances seen.",
     more: "They are a uniform random sample, the same at every step. `sample=` sets how many are kept.",
+  },
+  kurtosis: {
+    title: "kurtosis",
+    short:
+      "How much of a layer's variance comes from few extreme values: 3 for a normal distribution; in the hundreds, " +
+      "single values outweigh all the others.",
   },
   "label score": {
     title: "p(label)",
@@ -268,6 +302,12 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "t-SNE",
     short: "Places instances with similar activations close together. Distances between clusters mean nothing.",
     more: "Computed from the first 50 principal components. Each step starts from the layout of the step before.",
+  },
+  update: {
+    title: "update ÷ weight",
+    short:
+      "How far one step of the optimizer moves a layer: the L2 norm of the change of its own parameters, divided by their norm " +
+      "before. About 0.001 is usual; far more breaks what was learned, far less learns nothing.",
   },
   "z over the rows": {
     title: "z over the rows",

@@ -52,6 +52,14 @@ export const KEYS: readonly Keys[] = [
     ],
   },
   {
+    title: "In the health map",
+    keys: [
+      { keys: ["↑", "↓", "←", "→"], does: "go to another layer or step" },
+      { keys: ["Enter"], does: "show the nearest snapshot" },
+      { keys: ["Space"], does: "open or close the layer’s panel" },
+    ],
+  },
+  {
     title: "In a projection",
     keys: [
       { keys: ["↑", "↓", "←", "→"], does: "go to another instance" },
