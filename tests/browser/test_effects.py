@@ -1,0 +1,91 @@
+"""Effects on margins in the tab say what scikit-learn's ridge says of the files: over the columns, as an order, behind errors."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenTab
+from tests.browser.links import link
+from tests.browser.test_detail import Truth, numbers, read, regressed, section
+from tests.browser.test_tour import FIRST, layer
+
+LAYER = "head.relu"
+AT = {"run": FIRST, "step": "60", "layers": [LAYER], "detail": LAYER}
+
+
+def pulls(truth: Truth) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """R², what a unit of each neuron adds to each margin [instances, neurons], the margins, and the class of each label."""
+    r2, weights = regressed(truth.values, truth.logits)
+    own = truth.labels.astype(int)
+    others = truth.logits.copy()
+    others[np.arange(len(own)), own] = -np.inf
+    best = others.argmax(axis=1)
+    return r2, weights[own] - weights[best], truth.logits[np.arange(len(own)), own] - others.max(axis=1), own
+
+
+def test_effects_stand_over_the_columns_of_the_row_that_is_sorted_by(board: str, open_tab: OpenTab, runs: Path) -> None:
+    truth = read(runs / FIRST, LAYER)
+    r2, pull, _, own = pulls(truth)
+    effect = (pull * (truth.values.mean(axis=0) - truth.values))[own == 8].mean(axis=0)
+    tab = open_tab(board, link(**AT, sort={"by": "row", "a": "s:8"}))
+    panel = layer(tab, LAYER)
+    head = panel.locator(".matrix-effect").first
+    expect(head).to_contain_text("est. effect")
+    expect(head).to_contain_text(f"R² {r2:.2f}")
+    grid = panel.get_by_role("grid")
+
+    def told() -> tuple[int, float]:
+        """The neuron under the keyboard, and what the tooltip says of its effect."""
+        expect(tab.locator(".matrix-tip")).to_contain_text("estimated effect on the margin of class 8")
+        words = tab.locator(".matrix-tip").inner_text()
+        match = re.search(r"Neuron (\d+)", words)
+        assert match
+        return int(match[1]), numbers(words.split("estimated effect on the margin of class 8")[1])[0]
+
+    # By the row's mean.
+    grid.focus()
+    grid.press("Control+Home")
+    grid.press("ArrowRight")
+    neuron, value = told()
+    assert neuron == truth.values[own == 8].mean(axis=0).argmax()
+    assert abs(value - effect[neuron]) < 0.011
+
+    # By effect: the largest first, whichever way it goes.
+    tab.get_by_role("button", name=re.compile("Sort neurons by")).click()
+    tab.get_by_role("option", name="effect on 8", exact=True).click()
+    expect(panel.locator(".matrix-neuron")).to_contain_text("by effect")
+    order = np.argsort(-np.abs(effect), kind="stable")
+    grid.focus()
+    grid.press("Control+Home")
+    for place in range(3):
+        grid.press("ArrowRight")
+        expect(panel.get_by_role("gridcell")).to_contain_text(f"Neuron {order[place]},")
+        neuron, value = told()
+        assert neuron == order[place]
+        assert abs(value - effect[neuron]) < 0.011
+
+
+def test_the_drawer_of_a_subset_lists_the_neurons_behind_its_errors(board: str, open_tab: OpenTab, runs: Path) -> None:
+    truth = read(runs / FIRST, LAYER)
+    _, pull, margins, own = pulls(truth)
+    label = int(np.bincount(own[margins < 0], minlength=10).argmax())
+    wrong = (own == label) & (truth.labels != truth.predictions)
+    effect = -(pull * truth.values)[wrong].mean(axis=0)
+    order = [int(one) for one in np.argsort(-effect, kind="stable") if effect[one] > 0]
+    tab = open_tab(board, link(**AT, selection={"kind": "subset", "key": f"s:{label}"}))
+    behind = section(tab, re.compile(f"^Behind its {wrong.sum()} error"))
+    lines = behind.get_by_role("button")
+    expect(lines.first).to_be_visible()
+    assert 3 <= lines.count() <= len(order)
+    right = (own == label) & ~wrong
+    for line, neuron in zip(lines.all(), order, strict=False):
+        # "Neuron 50, mean 2.70 against 8.85, +0.48"
+        wanted = [neuron, truth.values[wrong, neuron].mean(), effect[neuron]]
+        found = numbers(line.inner_text())
+        np.testing.assert_allclose([found[0], found[1], found[-1]], wanted, rtol=0.02, atol=0.02)
+        if right.any():
+            np.testing.assert_allclose(found[2], truth.values[right, neuron].mean(), rtol=0.02, atol=0.02)
+    expect(behind.locator(".effect-estimated")).to_have_count(lines.count())
+    expect(tab.locator(".detail-errors")).to_contain_text("ridge of the logits, R²")
