@@ -121,7 +121,7 @@ class EffectOptions(TypedDict, total=False):
         effects: for classification, what is measured of stored wrong instances at the end of each pass, by running these again:
             "gradients": how each neuron acts on the margin (the logit of the label minus the highest other); "tried": also what
             becomes of the at most 32 surest errors when the five neurons of a layer that act most are set to their mean over
-            the label's class. None: nothing. docs/performance.md says what it costs.
+            the label's class. None: nothing. benchmarks/README.md says what it costs.
         effects_share: at most this share of all instances is run again for `effects`, and at least one.
     """
 
