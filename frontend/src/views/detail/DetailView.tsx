@@ -22,6 +22,7 @@ import {
   layerTitle,
   nameOf,
   neuronName,
+  noun,
   openLayers,
   outputLayers,
   rowName,
@@ -273,7 +274,9 @@ function InstanceTitle({
     );
   return (
     <>
-      <h2>Instance {instanceName(index)}</h2>
+      <h2>
+        {noun.value[0]!.toUpperCase() + noun.value.slice(1)} {instanceName(index)}
+      </h2>
       {hasSeveralLabels(snapshot.value.value?.task) && detail?.index === index ? (
         <span class="detail-pair cut">
           <span class="second">labels</span> <b class="cut">{detail.label || "none"}</b>{" "}
