@@ -84,7 +84,7 @@ def test_classes_and_the_list(board: str, open_tab: OpenTab, runs: Path) -> None
     begins = drawn[np.diff(drawn, prepend=-100) > 8]
     assert len(begins) == len(sides)
     # A mark of several instances has the colour of the first of them.
-    several = re.search(r"1 mark is (\d+)", pane(tab).locator(".classes-heads").inner_text())
+    several = re.search(r"(?:1 mark is|▪ =) (\d+)", pane(tab).locator(".classes-heads").inner_text())
     per = int(several[1]) if several else 1
     for rows, edge in sides:
         for place, one in enumerate(rows[::per][:3]):
@@ -151,17 +151,21 @@ def test_a_mark_stands_for_as_many_instances_in_every_class(
         expect(pane(tab).get_by_text("5 picked")).to_be_visible()
 
 
-def test_heads_of_classes_with_long_names_do_not_overlap(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
+@pytest.mark.parametrize(
+    ("names", "mistakes", "note"), [(["DESCRIPTION", "ABBREVIATION"], 500, "1 mark is 5"), (["a", "b"], 1500, "▪ = ")]
+)
+def test_heads_of_classes_do_not_overlap(
+    tmp_path: Path, open_tab: OpenTab, page: Page, names: list[str], mistakes: int, note: str
+) -> None:
     labels = np.repeat([0, 1], [3000, 300])
-    predicted = np.where(np.arange(3300) < 500, 1, labels)
+    predicted = np.where(np.arange(3300) < mistakes, 1, labels)
     outputs = np.eye(2)[predicted] * np.linspace(9, 5, 3300)[:, None]
-    names = ["DESCRIPTION", "ABBREVIATION"]
     write_run(tmp_path / "long", data_of(labels, outputs), class_names=names, sample=None, batch=3300)
     with tensorboard(f"--logdir={tmp_path}") as board:
         page.set_viewport_size({"width": 1280, "height": 800})
         tab = open_tab(board)
-        expect(pane(tab)).to_contain_text("Right 2,800")
-        expect(pane(tab).get_by_text("1 mark is 5", exact=False)).to_have_count(1)
+        expect(pane(tab)).to_contain_text(f"Right {3300 - mistakes:,}")
+        expect(pane(tab).get_by_text(note, exact=False)).to_have_count(1)
         boxes = [head.bounding_box() for head in pane(tab).locator(".classes-heads > span").all()]
         for before, after in itertools.pairwise(boxes):
             assert before

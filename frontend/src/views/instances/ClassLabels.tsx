@@ -73,11 +73,15 @@ export function Heads({
   per: number;
 }): JSX.Element {
   if (!now) return <div class="classes-heads" />;
-  const note = per > 1 && (
-    <span class="third" title="Right or wrong, in every class. The last mark stands for those that are left.">
-      1 mark is {integer(per)}
+  const noted = (text: string): JSX.Element => (
+    <span
+      class="third"
+      title={`A mark is ${integer(per)} instances, right or wrong, in every class. The last mark stands for those that are left.`}
+    >
+      {text}
     </span>
   );
+  const note = per > 1 && noted(`1 mark is ${integer(per)}`);
   if (now.task === "regression") {
     return (
       <div class="classes-heads">
@@ -93,11 +97,13 @@ export function Heads({
   const first = `${now.judged ? "Right" : "Instances"} `;
   const after = label + widthOf(`${first}${integer(now.right)}  `, 12, 500);
   const end = wrong && Math.max(after, Math.min(wrong[0], wrong[1] - widthOf(`Wrong ${integer(now.wrong)}`, 12, 500)));
-  // The note is beside the count, or where the names of classes leave no room there, above these.
+  // The note is beside the count, or where the names of classes leave no room there, above these; in few letters if they are short.
   const roomy = end === null || end - label > widthOf(`${first}${integer(now.right)} · 1 mark is ${per} `, 12, 500);
   return (
     <div class="classes-heads">
-      <span>{roomy ? "Label" : note || "Label"}</span>
+      <span>
+        {roomy || !note ? "Label" : widthOf(`1 mark is ${per} `, 12) < label ? note : noted(`▪ = ${integer(per)}`)}
+      </span>
       <span style={{ left: `${label}px` }}>
         {first}
         <b>{integer(now.right)}</b>
