@@ -1,12 +1,13 @@
 """Which neurons are behind one prediction: what a margin would be with a neuron at its mean over a class."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from tensorboard_activis.query.causes.estimate import InstanceEffects, not_estimated, strongest
 from tensorboard_activis.query.causes.logits import margins
-from tensorboard_activis.query.causes.recorded import recorded_effects
+from tensorboard_activis.query.causes.recorded import recorded_effects, unreadable
 from tensorboard_activis.query.causes.regression import regression
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -39,7 +40,7 @@ def instance_effects(
     then = own + weights[:, order] @ (means - values)[order]
     after, _ = margins(then, np.array([target]))
     return InstanceEffects(
-        estimate=found.estimate,
+        estimate=replace(found.estimate, words=found.estimate.words + unreadable(snapshot, layer)),
         estimated=estimated,
         tried=np.full(values.size, np.nan),
         order=order,

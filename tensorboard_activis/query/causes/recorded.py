@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.query.causes.estimate import Estimate, InstanceEffects, strongest
 from tensorboard_activis.query.causes.logits import logits, margins
 from tensorboard_activis.query.instances.classes import is_classes, label_values
@@ -23,7 +23,7 @@ def recorded_effects(
 ) -> InstanceEffects | None:
     """What was recorded of one instance; None where nothing was, or the class `target` is not its own.
 
-    Arguments are those of `instance_effects`. Raises UnreadableError.
+    Arguments are those of `instance_effects`. A damaged file hides nothing else: then there are none, as `unreadable` says.
     """
     labels = label_values(snapshot)
     gradients = _recorded(lambda: snapshot.gradient_effects(layer))
@@ -69,8 +69,19 @@ def recorded_errors(
 def _recorded(read: Callable[[], Effects]) -> Effects | None:
     try:
         return read()
-    except NotFoundError:
+    except (NotFoundError, UnreadableError):
         return None
+
+
+def unreadable(snapshot: SnapshotReader, layer: str) -> str:
+    """That something was recorded and cannot be read, to be said behind how effects were come by instead; empty if not."""
+    try:
+        snapshot.gradient_effects(layer)
+    except NotFoundError:
+        return ""
+    except UnreadableError as error:
+        return f"; the recorded effects cannot be read: {error}"
+    return ""
 
 
 def _place(rows: np.ndarray, index: int) -> int | None:

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tensorboard_activis.query.arithmetic.halffloat import widen
 from tensorboard_activis.query.causes.estimate import Estimate, not_estimated
 from tensorboard_activis.query.causes.logits import Logits, margins
-from tensorboard_activis.query.causes.recorded import recorded_errors
+from tensorboard_activis.query.causes.recorded import recorded_errors, unreadable
 from tensorboard_activis.query.causes.regression import Regression, regression, usable_rows
 from tensorboard_activis.query.instances.classes import is_classes, label_values
 from tensorboard_activis.query.limits import check_time
@@ -108,7 +108,8 @@ def error_effects(snapshot: SnapshotReader, layer: str, members: np.ndarray) -> 
     total = np.zeros(neurons)
     for pull, activations in _blocks(snapshot, layer, found, rows, labels[rows], best):
         total -= np.einsum("ij,ij->j", pull, activations)
-    return ErrorEffects(found.estimate, total / rows.size, rows, errors.size)
+    estimate = replace(found.estimate, words=found.estimate.words + unreadable(snapshot, layer))
+    return ErrorEffects(estimate, total / rows.size, rows, errors.size)
 
 
 def _labelled(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.matrix.sorting import Sort
 from tensorboard_activis.query.snapshot import Snapshot
 from tests.query.causes.logged import log, network
@@ -99,3 +100,22 @@ def test_labels_of_one_class_only(tmp_path: Path) -> None:
     assert np.isfinite(found.effect).all()
     assert found.errors is not None
     assert found.errors.wrong == np.count_nonzero(RIGHT != 0)
+
+
+def test_recorded_effects_that_cannot_be_read_give_way_to_the_regression_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = logged(tmp_path, head=LOGITS)
+
+    def damaged(layer: str) -> None:
+        raise UnreadableError("effects.safetensors is too short.")
+
+    monkeypatch.setattr(snapshot, "gradient_effects", damaged)
+    wrong = snapshot.index_of(int(np.flatnonzero(RIGHT != LABELS)[0]))
+    contrast = snapshot.instance_detail("hidden", wrong).contrast
+    errors = snapshot.effects("hidden", "all").errors
+    assert contrast is not None
+    assert errors is not None
+    for estimate in (contrast.estimate, errors.estimate):
+        assert estimate.method == "regression"
+        assert estimate.words.endswith("; the recorded effects cannot be read: effects.safetensors is too short.")
