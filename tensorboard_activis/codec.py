@@ -91,6 +91,9 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
         notes=snapshot.notes,
         depth=encode_depth(snapshot.depth),
         effects=encode_effects(snapshot.effects),
+        training=None
+        if snapshot.training is None
+        else pb.Training(instances=snapshot.training.instances, complete=snapshot.training.complete),
     )
     for layer in snapshot.layers:
         info, summary = layer.info, layer.summary
@@ -177,9 +180,16 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         unit=message.unit,
         effects=effects,
         effects_problem=effects_problem,
+        training=_to_training(message.training) if message.HasField("training") else None,
     )
     object.__setattr__(snapshot, "digest", digest_of(blob))  # frozen, and no argument, so that changed copies have none
     return snapshot
+
+
+def _to_training(message: pb.Training) -> schema.Training:
+    if message.instances < 0:
+        raise UnreadableError(f"The snapshot says that {message.instances} training instances were looked at.")
+    return schema.Training(message.instances, message.complete)
 
 
 def digest_of(blob: bytes) -> str:

@@ -221,6 +221,7 @@ class ActiVisCallback(keras.callbacks.Callback):
                 capture.layers,
                 probabilities=capture.probabilities,
                 positions=self._options["positions"],
+                training=self._data.described.metadata.training_record,
                 effects=capture.effects,
                 strict=self._options["strict"],
                 on_published=self._alerts,

@@ -198,6 +198,14 @@ class Patterns:
         return self.shares, self.together
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training data that instances were looked for in: how many of it, from the beginning, and whether these are all."""
+
+    instances: int
+    complete: bool
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Layer:
     """A recorded layer: its description, its statistics and the activations of the sample, float16 [instances, neurons].
@@ -349,8 +357,7 @@ class Snapshot:
     Attributes:
         session: of the process that wrote it; sessions sort by their start.
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none" (docs/tasks.md).
-        seen: instances in the evaluation data.
-        sample_size: instances of the sample: the first of every [instances, ...] array, in hash order.
+        seen, sample_size: instances of the evaluation data, and of the sample: the first of all arrays, in hash order.
         pinned: extra instances, which come after those; they are in no summary and no metric.
         unit: what an instance is: "" for an example of the data, "position" for a token or place of one.
         metrics: "accuracy" and "loss", where they have a meaning: means over all instances (tokens) seen.
@@ -359,10 +366,10 @@ class Snapshot:
             "tokens", "rank" [instances]; "top_classes", "top_scores" [instances, k]. "prediction" is int32 [instances, k], -1
             behind the last, where an instance may have several classes; texts as UTF-8, uint8 [instances, bytes], zeros behind
             the end, where it is of a vocabulary.
-        notes: what was lost or odd, in words for the user.
-        depth: prediction by depth; None where it was not recorded.
+        notes: what was lost or odd, in words for the user. depth: prediction by depth; None where it was not recorded.
         effects: what neurons do to the margin of errors; None where it was not recorded. If a file lies about it,
             `effects_problem` says how.
+        training: what instances were looked for in, of which the columns `in_training` and `training_row` tell; None without.
         digest: of the bytes that the snapshot was read from; empty for one that was not. A changed copy has none.
     """
 
@@ -384,6 +391,7 @@ class Snapshot:
     unit: str = ""
     effects: Effects | None = None
     effects_problem: str = field(default="", compare=False)
+    training: Training | None = None
     digest: str = field(default="", init=False, compare=False)
 
     @property

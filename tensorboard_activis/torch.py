@@ -226,6 +226,7 @@ class ActiVisLogger(Logger):
                 self.layers,
                 probabilities=self._capture.probabilities,
                 unit=self._options["unit"],
+                training=self._capture.metadata.training_record,
                 positions=self._options["positions"],
                 effects=self._capture.effects,
                 convert=torch_convert,

@@ -141,11 +141,23 @@ class HealthOptions(TypedDict, total=False):
     health: bool | int
 
 
-class KerasOptions(SharedOptions, PositionOptions, EffectOptions, total=False):
+class TrainingOptions(TypedDict, total=False):
+    """What is known of the training data.
+
+    Attributes:
+        train_data: the data that the model is trained on, in any form that the evaluation data may have. They are read once, in
+            order, before training, up to 1,000,000 instances or 60 seconds; evaluation instances that are among them get the
+            columns `in_training` ("same", "near", "no") and `training_row`, and a finding says how many there are.
+    """
+
+    train_data: Any
+
+
+class KerasOptions(SharedOptions, PositionOptions, EffectOptions, TrainingOptions, total=False):
     """The keywords of the callback for Keras that other faces have as well."""
 
 
-class TorchOptions(SharedOptions, PositionOptions, EffectOptions, HealthOptions, total=False):
+class TorchOptions(SharedOptions, PositionOptions, EffectOptions, HealthOptions, TrainingOptions, total=False):
     """The keywords of all faces for PyTorch.
 
     Attributes:
@@ -200,6 +212,7 @@ _GROUPS = (
     PositionOptions,
     EffectOptions,
     HealthOptions,
+    TrainingOptions,
     TorchOptions,
     LoggerOptions,
 )
@@ -327,8 +340,7 @@ def with_options(group: type[Any]) -> Callable[[type[T]], type[T]]:
                 near = difflib.get_close_matches(unknown, known, n=1)
                 hint = f". Did you mean '{near[0]}'?" if near else ""
                 if any(unknown in each.__annotations__ for each in _GROUPS):
-                    both = (*PositionOptions.__annotations__, *EffectOptions.__annotations__)
-                    others = "PyTorch and Keras" if unknown in both else "PyTorch"
+                    others = "PyTorch and Keras" if unknown in KerasOptions.__annotations__ else "PyTorch"
                     hint = f": {unknown}= is a keyword of the faces for {others}"
                 raise TypeError(f"{initialize.__qualname__}() got an unexpected keyword argument '{unknown}'" + hint)
             check_options(**{name: value for name, value in options.items() if name in TorchOptions.__annotations__})

@@ -48,6 +48,7 @@ class SnapshotOptions:
     unit: str = "instance"
     convert: Convert = numpy_convert
     effects: EffectPlan | None = None
+    training: schema.Training | None = None
 
 
 @dataclass
@@ -200,6 +201,7 @@ def publish(
         depth=depth,
         unit="" if options.unit == "instance" else options.unit,
         effects=effects,
+        training=options.training,
     )
 
 

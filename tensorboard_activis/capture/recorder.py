@@ -52,6 +52,7 @@ class Recorder:
         layers: the layers that will be recorded.
         probabilities: whether the model's outputs are probabilities; None: detected in the first batch.
         unit: what an instance is: "instance", or "position" of a sequence or map.
+        training: the training data that instances are looked for in; None without.
         positions: of how many instances per neuron the values at all positions are stored, where batches have these; 0: none.
         effects: what is measured of errors, where batches can be run again; None: nothing.
         convert: converts float32 to float16, where a framework is faster than numpy.
@@ -74,6 +75,7 @@ class Recorder:
         *,
         probabilities: bool | None = None,
         unit: str = "instance",
+        training: schema.Training | None = None,
         positions: int = DEFAULTS["positions"],
         effects: EffectPlan | None = None,
         convert: Convert = numpy_convert,
@@ -100,6 +102,7 @@ class Recorder:
             unit,
             convert,
             effects,
+            training,
         )
         self.guard = guard or Guard(strict, self._processes)
         self._directory = (

@@ -28,13 +28,14 @@ class ContentIds:
 
     def instance_id(self, parts: Sequence[np.ndarray]) -> str:
         """The id of one instance, whose content is these arrays."""
-        digest = _digest(parts)
+        digest = content_digest(parts)
         count = self._seen[digest]
         self._seen[digest] += 1
         return f"{digest}-{count}" if count else digest
 
 
-def _digest(parts: Sequence[np.ndarray]) -> str:
+def content_digest(parts: Sequence[np.ndarray]) -> str:
+    """A hash of the content of one instance, hexadecimal; of its arrays' types, shapes and values."""
     state = blake2b(digest_size=12)
     for part in parts:
         value = np.asarray(part)

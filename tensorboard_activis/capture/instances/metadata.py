@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tensorboard_activis import schema
+from tensorboard_activis.capture.instances.training_data import TrainingData
 from tensorboard_activis.capture.instances.user_columns import check_names
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import printable
@@ -38,6 +40,9 @@ class InstanceMetadata:
         id: a function of a batch, a sequence over all instances in the order of the data, or None.
         columns: a function of a batch, a mapping of names to such sequences, or None.
 
+    Attributes:
+        training: the training data that instances are looked for in; None without.
+
     Raises:
         ConfigurationError: they are none of these, or differ in length.
     """
@@ -45,6 +50,7 @@ class InstanceMetadata:
     def __init__(
         self, id: IdFunction | Sequence[Any] | None = None, columns: ColumnsFunction | Mapping[str, Any] | None = None
     ) -> None:
+        self.training: TrainingData | None = None
         self._id_function = id if callable(id) else None
         self._ids = None if id is None or callable(id) else _sequence(id, "id")
         self._columns_function = columns if callable(columns) and not isinstance(columns, Mapping) else None
@@ -61,6 +67,11 @@ class InstanceMetadata:
             raise ConfigurationError(
                 f"{first!r} has {lengths[first]} values and {other!r} has {lengths[other]}; each must have one per instance."
             )
+
+    @property
+    def training_record(self) -> schema.Training | None:
+        """What is written of the training data."""
+        return None if self.training is None else self.training.record
 
     @property
     def has_ids(self) -> bool:
@@ -85,7 +96,9 @@ class InstanceMetadata:
     @property
     def functions_only(self) -> "InstanceMetadata":
         """The metadata without sequences in the order of the data: for other data, such as pinned instances."""
-        return InstanceMetadata(self._id_function, self._columns_function)
+        alone = InstanceMetadata(self._id_function, self._columns_function)
+        alone.training = self.training
+        return alone
 
     def check(self, instances: int | None, *, fixed_order: bool) -> None:
         """Checks sequences against the data.

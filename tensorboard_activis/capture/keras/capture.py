@@ -21,6 +21,7 @@ from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData, evaluation_data, pinned_data
 from tensorboard_activis.capture.keras.data.fitting import fit_argument
 from tensorboard_activis.capture.keras.data.outputs import describe, short_message
+from tensorboard_activis.capture.keras.data.training_data import read_training_data
 from tensorboard_activis.capture.keras.forward import Captured, Forward
 from tensorboard_activis.capture.keras.graph.recording import record_graph
 from tensorboard_activis.capture.keras.instances import (
@@ -73,6 +74,8 @@ class EvaluationData:
             ),
         )
         self.described = InstanceDescription(self.all, options, texts)
+        if options.get("train_data") is not None:
+            self.described.metadata.training = read_training_data(options["train_data"], batch_size)
         if not isinstance(self.all.labels, dict | list | tuple):
             Labels(options["class_names"], self.all.labels, task=options["task"], positions=options["task"] == "tokens")
         self.loaders = (*self.all.loaders, *(() if self.pinned is None else self.pinned.loaders))

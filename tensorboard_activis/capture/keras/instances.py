@@ -16,6 +16,7 @@ from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read
 from tensorboard_activis.capture.instances.content_ids import ContentIds
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
 from tensorboard_activis.capture.instances.token_texts import TokenTexts
+from tensorboard_activis.capture.instances.training_data import with_training_columns
 from tensorboard_activis.capture.instances.user_columns import named_features
 from tensorboard_activis.capture.keras.data.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
@@ -200,9 +201,10 @@ class MetadataReader:
         self._seen += batch.instances
         features = named_features(batch.inputs, batch.instances, as_array) if isinstance(batch.inputs, Mapping) else {}
         columns = {name: _without_tensors(values) for name, values in (metadata.columns or {}).items()}
+        contents = zip(*keras.tree.flatten(batch.inputs), strict=True)
         return BatchMetadata(
             None if ids is None else _without_tensors(ids),
-            features | columns,
+            with_training_columns(features | columns, self._metadata.training, contents),
             None if texts is None else [_text(text) for text in _without_tensors(texts)],
         )
 

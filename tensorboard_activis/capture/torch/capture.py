@@ -26,6 +26,7 @@ from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder, with_indices
 from tensorboard_activis.capture.torch.data.instances import BatchReader, InstanceReader, PassReader
 from tensorboard_activis.capture.torch.data.position_instances import PositionReader
+from tensorboard_activis.capture.torch.data.training_data import read_training_data
 from tensorboard_activis.capture.torch.distributed.buffers import broadcast_buffers
 from tensorboard_activis.capture.torch.expected_sample import ExpectedSample
 from tensorboard_activis.capture.torch.model.evaluation_mode import run_in_evaluation_mode
@@ -76,6 +77,10 @@ class TorchCapture:
         self._instances: BatchReader | None = None
         self._sample = ExpectedSample(options, alone=self._processes.size == 1)
         self._highest_label = -1
+        train_data = options.get("train_data")
+        if train_data is not None:
+            training = read_training_data(train_data, self.recorded.module, options["unpack"], self._processes)
+            self.metadata.training = training
 
         def batches(source: Any) -> Batches:
             return Batches(source, self.recorded.module, options["unpack"], texts)

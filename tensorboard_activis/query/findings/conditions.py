@@ -28,7 +28,7 @@ _QUANTILES = np.arange(1, 10) / 10
 #: Middle deciles first: where there are too many columns, these are looked at.
 _FROM_THE_MIDDLE = np.argsort(np.abs(_QUANTILES - 0.5), kind="stable")
 #: Outcomes are no causes, and ids and content are no groups.
-NO_CONDITIONS = {"id", "pinned", *STEP_COLUMNS, *(set(CONTENT) - {"text"})}
+NO_CONDITIONS = {"id", "pinned", "training_row", *STEP_COLUMNS, *(set(CONTENT) - {"text"})}
 _WORD = re.compile(r"\w+")
 
 

@@ -1,10 +1,9 @@
 """Where in layers errors gather, beyond what an unsure score explains: sets of instances that lie together, with permutations.
 
-Two kinds of sets are looked at. In one layer a cross-fitted ridge regression predicts the errors of held-out instances from the
-activations, and the sets are those of the highest predictions. In the others the mean of the predicted class is subtracted, and
-the sets are clusters. The statistic of n instances with k errors, of which E are expected from their scores, is
-k ln(k/E) + (n - k) ln((n - k)/(n - E)), and 0 unless k > E. Its p-value is that of the largest over all layers and sets when the
-errors are shuffled among instances of like scores, the regression fitted anew.
+Two kinds of sets are looked at in each layer: the instances of the highest predictions of a cross-fitted ridge regression of the
+errors on the activations, and the nearest instances of single ones. The statistic of n instances with k errors, of which E are
+expected from their scores, is k ln(k/E) + (n - k) ln((n - k)/(n - E)), and 0 unless k > E. Its p-value is that of the largest over
+all layers and sets when the errors are shuffled among instances of like scores, the regression fitted anew.
 """
 
 from collections.abc import Sequence
@@ -24,8 +23,8 @@ FOLDS = 5
 _RIDGE = 0.1
 #: Sizes of the sets of highest predictions: each so many times the one before, up to this share of all.
 _GROWTH, _MOST_SHARE = 1.15, 0.3
-#: Numbers of clusters, directions that are clustered, and rounds.
-_CLUSTERS, _DIRECTIONS, _ROUNDS = (8, 16, 32), 32, 25
+#: Instances whose nearest ones are looked at, and how many of these.
+_CENTRES, _NEAR = 300, (20, 28, 40, 56, 80, 112)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +68,29 @@ class RegionScan:
         self._best: tuple[float, int, np.ndarray] | None = None
         self._candidates = 0
 
-    def add_ordered(self, layer: int, products: np.ndarray) -> None:
-        """Looks at the sets of highest predictions of a ridge regression on a layer, given its products, see `scaled_products`."""
-        weights = held_out_weights(products)
-        predicted = weights @ (self._errors - self._rates[:, None].astype(np.float32))
+    def add_ordered(self, layer: int, values: np.ndarray) -> None:
+        """Looks at the sets of highest predictions of a ridge regression on a layer, float32 [instances, neurons]."""
+        predicted = held_out(values, self._errors - self._rates[:, None].astype(np.float32))
         order = np.argsort(-predicted, axis=0, kind="stable")
         sizes = _sizes(self._n)
         counts = np.cumsum(np.take_along_axis(self._errors, order, axis=0), axis=0)[sizes - 1]
         expected = np.cumsum(self._rates[order], axis=0)[sizes - 1]
-        best = self._look(layer, counts, expected, np.broadcast_to(sizes[:, None], counts.shape))
+        best = self._look(counts, expected, np.broadcast_to(sizes[:, None], counts.shape))
         if best is not None:
             self._best = (best[0], layer, order[: sizes[best[1]], 0])
 
-    def add_clusters(self, layer: int, values: np.ndarray, predictions: np.ndarray) -> None:
-        """Looks at clusters of a layer, of float32 [instances, neurons] without the mean of each predicted class."""
-        members = clusters(values, predictions)
-        members = members[members.sum(axis=1) >= LEAST_INSTANCES]
-        if not len(members):
-            return
-        counts = members.astype(np.float32) @ self._errors
-        sizes, expected = members.sum(axis=1)[:, None], (members @ self._rates)[:, None]
-        best = self._look(layer, counts, np.broadcast_to(expected, counts.shape), np.broadcast_to(sizes, counts.shape))
-        if best is not None:
-            self._best = (best[0], layer, np.flatnonzero(members[best[1]]))
+    def add_near(self, layer: int, values: np.ndarray) -> None:
+        """Looks at the nearest instances of some in a layer, float32 [instances, neurons]."""
+        centres = np.random.default_rng(4).permutation(self._n)[:_CENTRES]
+        lengths = np.einsum("ij,ij->i", values, values)
+        order = np.argsort(lengths - 2 * (values[centres] @ values.T), axis=1, kind="stable")
+        for size in (size for size in _NEAR if size <= self._n):
+            members = np.zeros((len(centres), self._n), np.float32)
+            members[np.arange(len(centres))[:, None], order[:, :size]] = 1
+            counts, expected = members @ self._errors, (members @ self._rates)[:, None]
+            best = self._look(counts, np.broadcast_to(expected, counts.shape), np.full(counts.shape, size))
+            if best is not None:
+                self._best = (best[0], layer, order[best[1], :size])
 
     def best(self) -> Region | None:
         """The set of the largest statistic of those that fail, if any."""
@@ -103,9 +102,7 @@ class RegionScan:
         p = (1 + int((self._maxima >= statistic).sum())) / (1 + SHUFFLES)
         return Region(layer, members, first, p, self._candidates)
 
-    def _look(
-        self, layer: int, counts: np.ndarray, expected: np.ndarray, sizes: np.ndarray
-    ) -> tuple[float, int] | None:
+    def _look(self, counts: np.ndarray, expected: np.ndarray, sizes: np.ndarray) -> tuple[float, int] | None:
         """The largest statistic, if it is the largest up to now, and its place; of [sets, 1 + shuffles]."""
         check_time()
         values = _statistic(counts.astype(float), expected, sizes)
@@ -156,68 +153,27 @@ def layer_values(half: np.ndarray) -> np.ndarray | None:
     return values[:, varies] / deviation[varies] if varies.any() else None
 
 
-def held_out_weights(products: np.ndarray) -> np.ndarray:
-    """What each instance weighs in the held-out prediction of each other by ridge regression, float32 [instances, instances].
+def held_out(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Held-out predictions by ridge regression in five folds, float64 [instances, targets].
+
+    Of the inverse of the whole system, the part of a fold gives what the regression without the fold misses there.
 
     Arguments:
-        products: float64 [instances, instances], inner products of centred instances.
+        values: float32 [instances, neurons], centred.
+        wanted: [instances, targets].
     """
-    n = len(products)
-    weights = np.zeros((n, n), np.float32)
-    folds = np.arange(n) % FOLDS
-    ridge = _RIDGE * float(np.trace(products)) / n
+    n = len(values)
+    system = (values @ values.T).astype(np.float64)
+    system[np.diag_indices(n)] += _RIDGE * float(np.trace(system)) / n
+    check_time()
+    inverse = np.linalg.inv(system)
+    whole = inverse @ wanted
+    predicted = np.empty(whole.shape)
     for fold in range(FOLDS):
         check_time()
-        train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        system = products[np.ix_(train, train)] + ridge * np.eye(train.size)
-        weights[np.ix_(held, train)] = np.linalg.solve(system, products[np.ix_(train, held)]).T
-    return weights
-
-
-def clusters(values: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """Clusters by k-means of a layer without the means of the predicted classes, bool [clusters, instances].
-
-    Arguments:
-        values: float32 [instances, neurons].
-        predictions: classes, int [instances].
-    """
-    _, codes = np.unique(predictions, return_inverse=True)
-    rest = values.copy()
-    for code in range(int(codes.max()) + 1):
-        rest[codes == code] -= rest[codes == code].mean(axis=0)
-    random = np.random.default_rng(4)
-    if rest.shape[1] > _DIRECTIONS:
-        rest = rest @ (random.standard_normal((rest.shape[1], _DIRECTIONS)) / np.sqrt(_DIRECTIONS)).astype(np.float32)
-    found: list[np.ndarray] = []
-    for count in _CLUSTERS:
-        if count * LEAST_INSTANCES <= 2 * len(rest):
-            check_time()
-            own = k_means(rest, count, random)
-            found += [own == c for c in range(count)]
-    return np.array(found) if found else np.zeros((0, len(rest)), bool)
-
-
-def k_means(values: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """The cluster of each instance, int [instances]: Lloyd's rounds from centres that are drawn far apart (k-means++)."""
-    squares = np.einsum("ij,ij->i", values, values)
-    centres = values[[int(random.integers(len(values)))]]
-    nearest = np.full(len(values), np.inf)
-    while len(centres) < count:
-        last = centres[-1]
-        nearest = np.minimum(nearest, np.maximum(squares - 2 * (values @ last) + last @ last, 0))
-        total = nearest.sum()
-        chosen = random.choice(len(values), p=nearest / total) if total > 0 else int(random.integers(len(values)))
-        centres = np.concatenate([centres, values[[chosen]]])
-    own = np.zeros(len(values), np.int64)
-    for _ in range(_ROUNDS):
-        distances = np.einsum("ij,ij->i", centres, centres) - 2 * (values @ centres.T)
-        before, own = own, distances.argmin(axis=1)
-        if (before == own).all():
-            break
-        sizes = np.bincount(own, minlength=count)
-        sums = np.eye(count, dtype=np.float32)[own].T @ values
-        centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
-    return own
+        held = np.arange(fold, n, FOLDS)
+        predicted[held] = wanted[held] - np.linalg.solve(inverse[np.ix_(held, held)], whole[held])
+    return predicted
 
 
 def score_strata(scores: np.ndarray, shares: Sequence[float]) -> np.ndarray:

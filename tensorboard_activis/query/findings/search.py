@@ -7,6 +7,7 @@ from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.findings.collapsed import collapsed
 from tensorboard_activis.query.findings.dead import dead
 from tensorboard_activis.query.findings.decodable import decodable
+from tensorboard_activis.query.findings.duplicates import duplicates
 from tensorboard_activis.query.findings.exploding import exploding
 from tensorboard_activis.query.findings.finding import Finding, FindingKind, Findings, ranked
 from tensorboard_activis.query.findings.outcomes import forget_conditions
@@ -26,6 +27,7 @@ SEARCHES: dict[FindingKind, Search] = {
     "shortcut": shortcuts,
     "error-region": regions,
     "label-suspect": suspects,
+    "duplicates": duplicates,
     "dead": dead,
     "exploding": exploding,
     "collapsed": collapsed,

@@ -23,6 +23,7 @@ from tensorboard_activis.capture.instances.metadata import (
 )
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
 from tensorboard_activis.capture.instances.token_texts import TokenTexts
+from tensorboard_activis.capture.instances.training_data import with_training_columns
 from tensorboard_activis.capture.instances.user_columns import UserColumns, named_features
 from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.score_output import ScoreOutput
@@ -32,7 +33,7 @@ from tensorboard_activis.capture.tasks.next_tokens import next_token_shift
 from tensorboard_activis.capture.tasks.repeated import Repeated
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
-from tensorboard_activis.capture.torch.data.content_ids import ContentIds
+from tensorboard_activis.capture.torch.data.content_ids import ContentIds, contents
 from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
 from tensorboard_activis.capture.torch.data.scores import as_scores, score_tensors
 from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
@@ -283,6 +284,7 @@ class PassReader:
             name: _array(each) if isinstance(each, torch.Tensor) else each
             for name, each in (metadata.columns or {}).items()
         }
+        columns = with_training_columns(columns, self._metadata.training, contents(batch, labels=False))
         return BatchMetadata(ids, columns, batch.texts)
 
     def skip(self, batch: Batch) -> None:
