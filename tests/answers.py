@@ -196,6 +196,7 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "column_statistics.json": ("column_statistics", at),
         "facets.json": ("facets", at | {"expression": 'label == "three" and score < 0.9'}),
         "subset.json": ("subset", at | {"layer": "stem", "row": {"subset": "eight"}}),
+        "concept.safetensors": ("concept", at | {"layer": "stem", "row": {"subset": "eight"}}),
         "effects.safetensors": ("effects", wrong_at_first | {"layer": "stem", "row": {"subset": "all"}}),
         "overlap.json": ("overlap", at | {"row": {"expression": "score < 0.6"}, "rows": rows}),
         "separation.json": ("separation", at),

@@ -71,7 +71,7 @@ QUERY_ROOMS = {
     "neurons": {"contract", "limits", "arithmetic", "instances", "causes", "matrix"},
     "positions": {"contract", "limits", "arithmetic", "instances", "matrix"},
     "projection": {"contract", "limits", "arithmetic", "instances"},
-    "findings": {"contract", "limits", "arithmetic", "instances", "matrix", "neurons"},
+    "findings": {"contract", "limits", "arithmetic", "instances", "causes", "matrix", "neurons"},
 }
 #: As QUERY_ROOMS, for the packages in `capture` and in `capture/torch` and `capture/keras`. "" is what lies in `capture` itself,
 #: the core: it knows no framework, and the rooms before it do not know it.

@@ -22,6 +22,7 @@ from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import ROWS_OF, RULES, Sort
 from tensorboard_activis.query.matrix.statistic import DEFAULT, parse_statistic
 from tensorboard_activis.query.neurons import history as histories
+from tensorboard_activis.query.neurons.concept import Concept, concept
 from tensorboard_activis.query.neurons.depth import Depth, DepthHistory, depth, depth_history
 from tensorboard_activis.query.neurons.effects import RowEffects, effects
 from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, History
@@ -145,6 +146,19 @@ class Snapshot(SnapshotReader):
             ExpressionError: it is no valid expression.
         """
         return subset(self, layer, self._row(row), None)
+
+    def concept(self, layer: str, row: str | Row) -> Concept:
+        """A subset's direction in a layer, as one more neuron: where each instance lies along it, and how far it moves each class.
+
+        Arguments:
+            layer: name of a recorded layer.
+            row: the name of a declared subset, or an expression; of the kept instances either way.
+
+        Raises:
+            NotFoundError: there is no such layer or subset.
+            ExpressionError: it is no valid expression.
+        """
+        return concept(self, layer, self._row(row))
 
     def effects(self, layer: str, row: RowLike) -> RowEffects:
         """What each neuron of a layer does to the mean margin of a row: the logit of the label minus the highest other.

@@ -14,6 +14,7 @@ from tensorboard_activis.query.instances import column_statistics, columns, face
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
 from tensorboard_activis.query.neurons import (
+    concept,
     depth,
     effects,
     history,
@@ -211,6 +212,12 @@ def one_subset(snapshot: SnapshotReader, parameters: Parameters) -> subset.Subse
     return subset.subset(snapshot, parameters.string("layer"), row)
 
 
+def one_concept(snapshot: SnapshotReader, parameters: Parameters) -> concept.Concept:
+    """The route `concept`."""
+    (row,) = rows.parse_rows([parameters.structure("row")])
+    return concept.concept(snapshot, parameters.string("layer"), row)
+
+
 def effects_of_neurons(snapshot: SnapshotReader, parameters: Parameters) -> effects.RowEffects:
     """The route `effects`."""
     (row,) = rows.parse_rows([parameters.structure("row")])
@@ -272,6 +279,7 @@ ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "positions": positions_of_neuron,
     "instance_maps": maps_of_instances,
     "subset": one_subset,
+    "concept": one_concept,
     "effects": effects_of_neurons,
     "overlap": shared_instances,
     "separation": separation_of_groups,

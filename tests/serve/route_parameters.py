@@ -34,6 +34,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "history": AT | {"layer": "head", "rows": ROWS},
     "overlap": AT | {"row": ROWS[1], "rows": ROWS},
     "separation": AT,
+    "concept": AT | {"layer": "head", "row": ROWS[1]},
     "subset": AT | {"layer": "head", "row": ROWS[1]},
     "effects": AT | {"layer": "stem/relu", "row": ROWS[0]},
     "findings": AT,

@@ -5,6 +5,7 @@ from typing import TypeAlias, cast
 
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.findings.collapsed import collapsed
+from tensorboard_activis.query.findings.concepts import concepts
 from tensorboard_activis.query.findings.dead import dead
 from tensorboard_activis.query.findings.decodable import decodable
 from tensorboard_activis.query.findings.duplicates import duplicates
@@ -65,6 +66,7 @@ def search(snapshots: Sequence[SnapshotReader], report: Report = lambda progress
                 raise
             except ActiVisError as error:
                 notes.append(f"Nothing can be said about {kind}: {error}")
+        found += concepts(snapshots, found)
     finally:
         left_out = forget_conditions(last)
     if left_out:

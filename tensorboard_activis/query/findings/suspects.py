@@ -11,7 +11,9 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.arithmetic.blocks import SCRATCH
 from tensorboard_activis.query.arithmetic.halffloat import not_finite
 from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.findings.steps import first_step
 from tensorboard_activis.query.instances.classes import class_name, identifier, is_classes, label_values
+from tensorboard_activis.query.instances.shared import shared_instances
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -20,6 +22,8 @@ NEIGHBOURS = 10
 LEAST_DISAGREE = 0.9
 #: Instances whose neighbours are looked for, those of the clearest scores.
 MOST_ASKED = 500
+#: Labels that are followed over the steps, the clearest; and steps that are looked back at.
+_MOST_FOLLOWED, _STEPS_BACK = 50, 20
 #: A model that contradicts more of the labels than this is not good enough to judge them.
 _MOST_SHARE = 0.2
 
@@ -32,7 +36,7 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     other labels, and more than half of the ten that class.
 
     Arguments:
-        snapshots: steps ascending.
+        snapshots: steps ascending. It holds since the step from which on at least half of these labels are contradicted so.
     """
     last = snapshots[-1]
     labels = label_values(last)
@@ -52,11 +56,7 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     said = f" Of {asked.size:,} such, the clearest {MOST_ASKED} were looked at." if asked.size > MOST_ASKED else ""
     asked = asked[:MOST_ASKED]
     near = nearest(last.activations(layer)[: labels.size], asked, NEIGHBOURS)
-    theirs = np.where(near >= 0, labels[near], -1)
-    others = (theirs >= 0) & (theirs != labels[asked][:, None])
-    disagree = others.sum(axis=1) >= LEAST_DISAGREE * NEIGHBOURS
-    agree = (theirs == suggested[asked][:, None]).sum(axis=1) * 2 > NEIGHBOURS
-    flagged = asked[disagree & agree]
+    flagged = asked[_neighbours_contradict(labels, near, asked, suggested)]
     if not flagged.size:
         return []
     first = int(flagged[0])
@@ -71,9 +71,39 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
             strength=float(np.clip(margins[flagged].mean(), 0, 1)),
             layer=layer,
             instances=tuple(flagged.tolist()),
-            step=last.step,
+            step=first_step(snapshots, lambda one: _still_suspect(one, last, flagged[:_MOST_FOLLOWED]), _STEPS_BACK),
         )
     ]
+
+
+def _still_suspect(snapshot: SnapshotReader, last: SnapshotReader, flagged: np.ndarray) -> bool:
+    """Whether network and neighbours contradict at least half of these labels at another step. Raises ActiVisError."""
+    labels, layer = label_values(snapshot), last_layer(snapshot)
+    if labels is None or not is_classes(labels) or layer is None:
+        return False
+    indices, others = shared_instances(last, snapshot)
+    here = others[np.isin(indices, flagged)]
+    labels = labels[: snapshot.record.sample_size]
+    here = here[here < labels.size]
+    if not here.size:
+        return False
+    suggested, _ = _contradicted(snapshot, labels)
+    asked = here[suggested[here] >= 0]
+    if 2 * asked.size < flagged.size:
+        return False
+    near = nearest(snapshot.activations(layer)[: labels.size], asked, NEIGHBOURS)
+    return 2 * int(_neighbours_contradict(labels, near, asked, suggested).sum()) >= flagged.size
+
+
+def _neighbours_contradict(
+    labels: np.ndarray, near: np.ndarray, asked: np.ndarray, suggested: np.ndarray
+) -> np.ndarray:
+    """Where nine of the ten nearest have other labels, and more than half of the ten the suggested one: bool [asked]."""
+    theirs = np.where(near >= 0, labels[near], -1)
+    others = (theirs >= 0) & (theirs != labels[asked][:, None])
+    agree = (theirs == suggested[asked][:, None]).sum(axis=1) * 2 > NEIGHBOURS
+    contradicted: np.ndarray = (others.sum(axis=1) >= LEAST_DISAGREE * NEIGHBOURS) & agree
+    return contradicted
 
 
 def _contradicted(snapshot: SnapshotReader, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

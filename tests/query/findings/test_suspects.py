@@ -96,3 +96,16 @@ def test_neighbours_are_those_of_scikit_learn() -> None:
             places = model.kneighbors(values[[row]].astype(np.float64), return_distance=False)[0]
             assert near.tolist() == finite[places].tolist()[1:]
     assert nearest(values[:3], np.array([1]), 4).tolist()[0][2:] == [-1, -1]
+
+
+def test_the_first_step_is_that_from_which_half_of_them_are_suspect(tmp_path: Path) -> None:
+    _, labels, truth, logits = run_of(tmp_path / "a", 0.05)
+    random = np.random.default_rng(0)
+    centres = 3 * random.normal(size=(CLASSES, 8))
+    points = (centres[truth] + random.normal(size=(N, 8))).astype(np.float32)
+    learned = 20 * np.eye(CLASSES, dtype=np.float32)[labels]
+    steps = {step: {"stem/relu": points, "head": learned if step < 3 else logits} for step in (1, 2, 3, 4)}
+    told = {step: values["head"] for step, values in steps.items()}
+    run = log(tmp_path / "b", steps, labels=labels, logits=told, classes=CLASSES, sample=None)
+    (found,) = suspects(run)
+    assert found.step == 3
