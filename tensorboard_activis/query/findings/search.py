@@ -8,6 +8,7 @@ from tensorboard_activis.query.findings.collapsed import collapsed
 from tensorboard_activis.query.findings.concepts import concepts
 from tensorboard_activis.query.findings.dead import dead
 from tensorboard_activis.query.findings.decodable import decodable
+from tensorboard_activis.query.findings.drift import drift
 from tensorboard_activis.query.findings.duplicates import duplicates
 from tensorboard_activis.query.findings.exploding import exploding
 from tensorboard_activis.query.findings.finding import Finding, FindingKind, Findings, ranked
@@ -33,6 +34,7 @@ SEARCHES: dict[FindingKind, Search] = {
     "exploding": exploding,
     "collapsed": collapsed,
     "spike": spikes,
+    "drift": drift,
     "decodable": decodable,
 }
 #: Called with the share that is done and what was found so far.
