@@ -192,7 +192,7 @@ def duplicated(seed: int) -> Mapping[str, float]:
     hits = np.array([kind != "no" for kind in found["in_training"]])
     right = [found["training_row"][place] == row for place, row in zip(chosen, rows, strict=True)]
     return {
-        "recall": mean(right),
+        "recall": float(np.mean(right)),
         "precision": float(np.isin(np.flatnonzero(hits), chosen).mean()) if hits.any() else 0.0,
         "plain": sum(kind != "no" for kind in plain),
     }

@@ -1,0 +1,57 @@
+"""Runs that say little or nothing: no error regions, directions, drift or duplicates, and never an exception."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.query.findings.logged import log
+
+N = 120
+
+
+def outputs(labels: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    predicted = np.where(wrong, (labels + 1) % 3, labels)
+    return (5 * np.eye(3, dtype=np.float32)[predicted]).astype(np.float32)
+
+
+def runs() -> dict[str, dict[str, Any]]:
+    random = np.random.default_rng(0)
+    labels, none, every = random.integers(0, 3, N), np.zeros(N, bool), np.ones(N, bool)
+    some = random.random(N) < 0.2
+    missing = {"a": [None if index % 3 else index for index in range(N)], "b": [None] * N, "c": ["x"] * N}
+    return {
+        "one class": {"labels": np.zeros(N, int)},
+        "all right": {"labels": labels, "logits": outputs(labels, none)},
+        "all wrong": {"labels": labels, "logits": outputs(labels, every)},
+        "two instances": {"labels": np.array([0, 1])},
+        "labels absent": {"logits": outputs(labels, none)},
+        "nothing but activations": {"task": "none"},
+        "values missing, constant and of each instance": {
+            "labels": labels,
+            "logits": outputs(labels, some),
+            "columns": missing | {"d": [f"i{index}" for index in range(N)]},
+        },
+        "scores that are not finite": {"labels": labels, "logits": np.full((N, 3), np.nan, np.float32)},
+    }
+
+
+@pytest.mark.parametrize("values", ["NaN", "constant"])
+@pytest.mark.parametrize("name", runs())
+def test_nothing_is_said_and_nothing_raised(tmp_path: Path, name: str, values: str) -> None:
+    options = runs()[name]
+    count = 2 if name == "two instances" else N
+    random = np.random.default_rng(1)
+    steps = {}
+    for step in range(9):
+        stem = random.normal(size=(count, 5)).astype(np.float32)
+        if values == "NaN":
+            stem[:, 2] = np.nan
+        else:
+            stem[:] = 3
+        steps[step] = {"stem/relu": stem, "head": random.normal(size=(count, 3)).astype(np.float32)}
+    findings = log(tmp_path, steps, **options).findings()
+    for one in findings:
+        assert one.kind not in ("error-region", "concept", "drift", "duplicates")
+        assert 0 <= one.strength <= 1
