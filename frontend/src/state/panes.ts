@@ -58,9 +58,15 @@ const TWO_PANELS = 44 + 34 + 36 + 2 * 240 + 2;
 export const hasHealth = computed(() => Number.isFinite(run.value?.health));
 /** What the pane of the model shows: its graph where the run has no training health. */
 export const modelPane = computed(() => (hasHealth.value ? modelFace.value : "graph"));
-export const graphWidth = computed(() =>
-  storedPanes.value.closed.graph ? 28 : clamp(storedPanes.value[modelPane.value], 180, viewport.value.width * 0.4),
-);
+/** Of the layer panels beside training health: their headers need as much. */
+const PANELS = 580;
+export const graphWidth = computed(() => {
+  const [{ width }, face] = [viewport.value, modelPane.value];
+  const beside = face === "health" ? PANELS + (tight.value || instancesClosed.value ? 28 : instancesWidth.value) : 0;
+  return storedPanes.value.closed.graph
+    ? 28
+    : clamp(storedPanes.value[face], 180, Math.min(width * 0.4, width - beside));
+});
 export const instancesClosed = computed(() =>
   tight.value ? !instancesOver.value : storedPanes.value.closed.instances,
 );

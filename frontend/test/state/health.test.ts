@@ -41,6 +41,8 @@ describe("the faces of the model", () => {
     modelFace.value = "health";
     viewport.value = { width: 1024, height: 700 };
     expect(graphWidth.value).toBe(410);
+    viewport.value = { width: 1280, height: 700 };
+    expect(graphWidth.value).toBe(1280 - 312 - 580);
   });
 
   it("are kept in the link, with the measure", () => {
