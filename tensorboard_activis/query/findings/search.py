@@ -57,7 +57,7 @@ def search(snapshots: Sequence[SnapshotReader], report: Report = lambda progress
     if key in last.computed:
         return cast(Findings, last.computed[key])
     found: list[Finding] = []
-    notes: list[str] = []
+    notes = [f"Nothing can be said about {name}: {problem}" for name, problem in _unreadable(last).items()]
     try:
         for done, (kind, look) in enumerate(SEARCHES.items()):
             check_time()
@@ -76,3 +76,14 @@ def search(snapshots: Sequence[SnapshotReader], report: Report = lambda progress
     answer = Findings(ranked(found), tuple(notes))
     last.computed[key] = answer
     return answer
+
+
+def _unreadable(snapshot: SnapshotReader) -> dict[str, str]:
+    """The layers whose activations cannot be read, each with why."""
+    found: dict[str, str] = {}
+    for name in snapshot.layers:
+        try:
+            snapshot.activations(name)
+        except ActiVisError as error:
+            found[name] = str(error)
+    return found

@@ -7,6 +7,7 @@ import pytest
 
 from tensorboard_activis.query.findings.collapsed import variation
 from tensorboard_activis.query.findings.finding import Finding
+from tensorboard_activis.query.run import open_run
 from tests.query.findings.logged import log
 from tests.records import small_data, write_run
 
@@ -121,3 +122,11 @@ def test_a_plain_run_has_no_findings(tmp_path: Path) -> None:
     from tensorboard_activis.query.run import open_run
 
     assert open_run(tmp_path).findings() == ()
+
+
+def test_a_layer_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    run = log(tmp_path, {1: {"stem/relu": noise(1), "head": noise(2, 600, 300)[:N]}}, labels=np.arange(N) % 3)
+    for file in tmp_path.glob("**/*.safetensors"):
+        file.write_bytes(file.read_bytes()[:-1000])
+    answer = open_run(run.directory.parent).latest.look_for_findings()
+    assert any(note.startswith("Nothing can be said about head: ") for note in answer.notes), answer.notes

@@ -188,7 +188,9 @@ function Nothing(): JSX.Element | null {
     <p class="hint">
       {entries.value.length > 0
         ? "All findings are hidden."
-        : "Nothing was found: no part of the data fails more than its labels explain, no layer is broken, no label is in doubt."}
+        : found.value.value.notes.length > 0
+          ? "Nothing was found in what could be looked at."
+          : "Nothing was found: no part of the data fails more than its labels explain, no layer is broken, no label is in doubt."}
     </p>
   );
 }
