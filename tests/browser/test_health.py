@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import FloatRect, FrameLocator, Locator, Page, expect
 from torch import nn
 from torch.nn import functional
 
@@ -67,7 +67,9 @@ def train(log_dir: Path) -> Measured:
             for row, (name, module) in enumerate(zip(LAYERS, modules, strict=True)):
                 moved = [new - old for new, old in zip(module.parameters(), before[row], strict=True)]
                 measured["update_ratio"][row, step] = norm(moved) / norm(before[row])
-                measured["gradient_norm"][row, step] = norm([one.grad for one in module.parameters()])
+                measured["gradient_norm"][row, step] = norm(
+                    [one.grad for one in module.parameters() if one.grad is not None]
+                )
                 measured["activation_rms"][row, step] = float(given[name].double().square().mean().sqrt())
             if step in (9, 19, 29, 39):
                 logger.log(step)
@@ -95,7 +97,7 @@ def choose(tab: FrameLocator, measure: str) -> None:
     tab.get_by_role("option", name=measure, exact=True).click()
 
 
-def at(box: dict[str, float], row: int, step: int) -> tuple[float, float]:
+def at(box: FloatRect, row: int, step: int) -> tuple[float, float]:
     """The pixel in the middle of a cell; rows are 24 px high, with 5 between them and 7 more before the head."""
     return box["x"] + (step + 0.5) / STEPS * box["width"], box["y"] + (12, 41, 77)[row]
 
