@@ -32,7 +32,7 @@ class Block(nn.Module):
 
 
 def cnn() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
-    """A ResNet of four blocks on 16 pictures of 32 x 32 pixels."""
+    """A ResNet of four blocks on 16 pictures of 16 x 16 pixels."""
     model = nn.Sequential(
         nn.Conv2d(3, 32, 3, padding=1),
         *(Block(32) for _ in range(4)),
@@ -40,7 +40,7 @@ def cnn() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
         nn.Flatten(),
         nn.Linear(32, 10),
     )
-    return model, torch.randn(16, 3, 32, 32), torch.randint(0, 10, (16,))
+    return model, torch.randn(16, 3, 16, 16), torch.randint(0, 10, (16,))
 
 
 class Transformer(nn.Module):

@@ -11,14 +11,22 @@ import keras
 import numpy as np
 
 from tensorboard_activis.alerts.alerts import alerts_of
+from tensorboard_activis.capture.health import HealthLog
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
 from tensorboard_activis.capture.keras.data.fitting import callers, fit_frame
+from tensorboard_activis.capture.keras.health import KerasHealth
 from tensorboard_activis.capture.keras.instances import Texts
 from tensorboard_activis.capture.keras.model.building import check_call, is_built
 from tensorboard_activis.capture.layer_table import Layers
-from tensorboard_activis.capture.options import KerasOptions, RecorderOptions, options_of, with_options
+from tensorboard_activis.capture.options import (
+    KerasOptions,
+    RecorderOptions,
+    health_interval,
+    options_of,
+    with_options,
+)
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.errors import ConfigurationError, warn
@@ -95,6 +103,8 @@ class ActiVisCallback(keras.callbacks.Callback):
         self._directory: RunDirectory | None = None
         self._recorder: Recorder | None = None
         self._capture: KerasCapture | None = None
+        self._health: KerasHealth | None = None
+        self._health_log: HealthLog | None = None
         self._epochs = 0
         self._unchecked = self._refused = False
         _close_abandoned(log_dir)
@@ -118,6 +128,21 @@ class ActiVisCallback(keras.callbacks.Callback):
             check_call(self.model)
         else:
             exclusively(self._prepare)
+
+        every = health_interval(self._options["health"])
+        if every is not None:
+            self._health_log = HealthLog(lambda: exclusively(self._prepare).session, every)
+            self._health = KerasHealth(self.model, self._health_log, self._training_steps())
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """With `health`, looks at the weights before some of the steps."""
+        if self._health is not None:
+            self._health.begin(batch)
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """With `health`, measures some of the steps."""
+        if self._health is not None:
+            self._health.end(batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Logs a snapshot every `every` epochs."""
@@ -147,6 +172,9 @@ class ActiVisCallback(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Closes the files."""
+        if self._health_log is not None:
+            self._health_log.flush()
+        self._health = self._health_log = None
         self.close()
 
     def log(self, step: int | None = None) -> None:
@@ -229,6 +257,8 @@ class ActiVisCallback(keras.callbacks.Callback):
             )
             recorder.check(capture.first)
             capture.first = None
+            if self._health_log is not None:
+                recorder.session.before_snapshot = self._health_log.flush
             self._recorder, self._directory = recorder, None  # the recorder closes it
         return self._recorder
 

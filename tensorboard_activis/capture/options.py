@@ -135,7 +135,7 @@ class HealthOptions(TypedDict, total=False):
     Attributes:
         health: training health: of every layer with parameters, every so many training steps, the norm, root mean square and
             kurtosis of what it gives, the share of its neurons that are dead, its gradient, its update against its weights, and the
-            load of experts. True: every 20 steps; a number: every so many; False: nothing.
+            load of experts; in Keras the update, and on torch the gradient. True: every 20 steps; a number: so many; False: none.
     """
 
     health: bool | int
@@ -153,7 +153,7 @@ class TrainingOptions(TypedDict, total=False):
     train_data: Any
 
 
-class KerasOptions(SharedOptions, PositionOptions, EffectOptions, TrainingOptions, total=False):
+class KerasOptions(SharedOptions, PositionOptions, EffectOptions, HealthOptions, TrainingOptions, total=False):
     """The keywords of the callback for Keras that other faces have as well."""
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from tensorboard import errors as tensorboard_errors
@@ -190,7 +191,7 @@ class EventSource:
                 check_time()
                 key = datum.values[0].blob_key
                 name = (scope.experiment, key, datum.wall_time, edition)
-                found.append(self._health.get(name, lambda key=key: self._health_record(scope, key), _health_weight))
+                found.append(self._health.get(name, partial(self._health_record, scope, key), _health_weight))
         return found
 
     def _health_record(self, scope: RequestScope, key: str) -> HealthRecord:

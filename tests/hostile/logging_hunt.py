@@ -169,7 +169,7 @@ class Sequence:
 
     def _open(self, run: Directory) -> str:
         self._close(run)
-        self._session_name(run)
+        self._session(run)
         return "new session"
 
     def _close(self, run: Directory) -> None:
@@ -185,7 +185,7 @@ class Sequence:
         return "session left"
 
     def _step(self, run: Directory) -> int:
-        session = self._session_name(run)
+        session = self._session(run)
         last = session.announced[-1][0] if session.announced else self._chance.randrange(STEPS)
         kind = self._chance.random()
         if kind < 0.5:
@@ -193,7 +193,7 @@ class Sequence:
         return last if kind < 0.75 else self._chance.randrange(last + 1)
 
     def _log(self, run: Directory) -> str:
-        session, step = self._session_name(run), self._step(run)
+        session, step = self._session(run), self._step(run)
         self._value += 1
         values = np.full((INSTANCES, NEURONS), self._value, np.float32)
         inline = self._chance.choice((0, 1 << 16))
@@ -206,7 +206,7 @@ class Sequence:
         return f"log({step}) is {self._value}, {'in a file' if not inline else 'in the event'}"
 
     def _fail(self, run: Directory) -> str:
-        session, step = self._session_name(run), self._step(run)
+        session, step = self._session(run), self._step(run)
         with suppress(RuntimeError), session.recorder.snapshot(step) as one:
             one.add(BatchRecord({"head": np.zeros((INSTANCES, NEURONS), np.float32)}, ids=list(range(INSTANCES))))
             raise RuntimeError("the evaluation failed")
@@ -214,7 +214,7 @@ class Sequence:
 
     def _kill(self, run: Directory) -> str:
         """In the middle of a snapshot: some of what comes before its event is there, perhaps half of the event."""
-        session, step = self._session_name(run), self._step(run)
+        session, step = self._session(run), self._step(run)
         recorder, directory = session.recorder, session.recorder._directory.path
         arrays = ArrayWriter(directory, step, recorder._session_name, 0, recorder._begun[step])
         arrays.hold("activations/0", np.zeros((INSTANCES, NEURONS), np.float16))
