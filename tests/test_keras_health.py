@@ -22,8 +22,7 @@ class Witness(keras.callbacks.Callback):
 
     def weights(self) -> dict[str, np.ndarray]:
         own = {
-            layer.name: [np.array(keras.ops.convert_to_numpy(one)).ravel() for one in layer.trainable_variables]
-            for layer in self.model.layers
+            layer.name: [np.asarray(one).flatten() for one in layer.trainable_variables] for layer in self.model.layers
         }
         return {name: np.concatenate(parts) for name, parts in own.items() if parts}
 

@@ -99,7 +99,7 @@ def _sample(variable: Any) -> np.ndarray:
     """A copy of evenly spaced values, float64 [values]."""
     flat = keras.ops.reshape(variable.value, (-1,))
     size = max(1, int(np.prod(variable.shape)))
-    return np.array(keras.ops.convert_to_numpy(flat[:: -(-size // _MOST_VALUES)]), np.float64)
+    return np.asarray(keras.ops.convert_to_numpy(flat[:: -(-size // _MOST_VALUES)])).astype(np.float64)
 
 
 def _gradient_norm(layer: Any) -> float:
