@@ -35,6 +35,7 @@ def check_snapshot(message: pb.Snapshot) -> None:
         layers=(len(message.layers), _MAX_LAYERS),
         blocks=(len(message.depth.layers), _MAX_LAYERS),
         effects=(len(message.effects.layers), _MAX_LAYERS),
+        tokens=(len(message.depth.texts), _MAX_CLASSES),
         subsets=(len(message.subsets), _MAX_SUBSETS),
         columns=(len(message.columns), _MAX_COLUMNS),
         classes=(len(message.class_names), _MAX_CLASSES),

@@ -4,6 +4,7 @@ from tensorboard_activis import activis_pb2 as pb
 from tensorboard_activis import schema
 from tensorboard_activis.array_codec import decode_array, encode_array
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.printable import printable
 
 #: How many classes or tokens there are after each block.
 DEPTH_TOP = 5
@@ -22,6 +23,7 @@ def encode_depth(depth: schema.Depth | None) -> pb.Depth | None:
         right=encode_array(depth.right),
         counted=depth.counted,
         token=depth.token,
+        texts=depth.texts,
     )
 
 
@@ -48,4 +50,5 @@ def decode_depth(message: pb.Depth, instances: int) -> schema.Depth:
             )
     if message.counted < 0:
         raise UnreadableError(f"Prediction by depth says that {message.counted} instances were counted.")
-    return schema.Depth(tuple(message.layers), **arrays, counted=message.counted, token=message.token)
+    texts = {token: printable(text) for token, text in message.texts.items()}
+    return schema.Depth(tuple(message.layers), **arrays, counted=message.counted, token=message.token, texts=texts)

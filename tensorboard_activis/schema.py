@@ -281,6 +281,7 @@ class Depth:
         counted: how many of the instances seen have a label whose place is known.
         token: what is read of each instance: "first" or "last" (token), "next" (the last token whose next one is known), or ""
             (all of it, where it has no tokens).
+        texts: of the tokens in `top` and `label`, where a tokenizer gave them.
     """
 
     layers: tuple[str, ...]
@@ -291,6 +292,7 @@ class Depth:
     right: Array
     counted: int
     token: str
+    texts: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def arrays(self) -> tuple[Array, ...]:

@@ -153,19 +153,32 @@ class TrainingOptions(TypedDict, total=False):
     train_data: Any
 
 
-class KerasOptions(SharedOptions, PositionOptions, EffectOptions, HealthOptions, TrainingOptions, total=False):
+class DepthOptions(TypedDict, total=False):
+    """Prediction by depth.
+
+    Attributes:
+        depth: prediction by depth: whether the model's own last norm and head are read after every block, where logits are of
+            one class or next token. It is an approximation, which early blocks may not mean.
+    """
+
+    depth: bool
+
+
+class KerasOptions(
+    SharedOptions, PositionOptions, DepthOptions, EffectOptions, HealthOptions, TrainingOptions, total=False
+):
     """The keywords of the callback for Keras that other faces have as well."""
 
 
-class TorchOptions(SharedOptions, PositionOptions, EffectOptions, HealthOptions, TrainingOptions, total=False):
+class TorchOptions(
+    SharedOptions, PositionOptions, DepthOptions, EffectOptions, HealthOptions, TrainingOptions, total=False
+):
     """The keywords of all faces for PyTorch.
 
     Attributes:
         unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
         graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
             "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
-        depth: prediction by depth: whether the model's own last norm and head are read after every block, where logits are of
-            one token. It is an approximation, which early blocks may not mean.
         unit: what an instance is: "instance", an example of the data, or "position": every token of a sequence that is no padding,
             or every place of an image. Statistics are then over all of them, the sample is of them, and layers have a row for
             each; docs/tasks.md says more.
@@ -173,7 +186,6 @@ class TorchOptions(SharedOptions, PositionOptions, EffectOptions, HealthOptions,
 
     unpack: Callable[[Any], tuple[Any, Any]] | None
     graph: str
-    depth: bool
     unit: str
 
 
@@ -213,6 +225,7 @@ _GROUPS = (
     EffectOptions,
     HealthOptions,
     TrainingOptions,
+    DepthOptions,
     TorchOptions,
     LoggerOptions,
 )
@@ -277,6 +290,11 @@ def check_options(**options: Unpack[TorchOptions]) -> None:
     for name in ("alerts", "scalars"):
         if not isinstance(options.get(name, False), bool):
             raise ConfigurationError(f"{name} must be True or False; got {options.get(name)!r:.60}.")
+    depth = options.get("depth", True)
+    if not isinstance(depth, bool):
+        raise ConfigurationError(
+            f"depth must be True or False: whether the last norm and head are read after every block; got {depth!r:.60}."
+        )
     InstanceMetadata(options.get("id"), options.get("columns"))
     audio = options.get("audio")
     if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):

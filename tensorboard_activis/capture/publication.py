@@ -1,5 +1,6 @@
 """Publishes a snapshot: writes its arrays and its table of instances to files, and makes the record that names them."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -178,7 +179,7 @@ def publish(
             values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
         columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
     layers = _layers(options, collected, stored, writer, processes)
-    depth = _depth(collected, read, writer)
+    depth = _depth(collected, read, writer, processes)
     effects = None
     if options.effects is not None and collected.effects is not None and processes.rank == 0:
         measured, of_layers = collected.effects
@@ -205,7 +206,9 @@ def publish(
     )
 
 
-def _depth(collected: Collected, read: Mapping[str, np.ndarray], writer: DistributedWriter) -> schema.Depth | None:
+def _depth(
+    collected: Collected, read: Mapping[str, np.ndarray], writer: DistributedWriter, processes: Processes
+) -> schema.Depth | None:
     """Prediction by depth; None if there is none, or not of every batch."""
     totals = collected.depth
     if not totals.layers or totals.failed or not totals.read:
@@ -220,7 +223,18 @@ def _depth(collected: Collected, read: Mapping[str, np.ndarray], writer: Distrib
         right=writer.add_replicated("depth/right", right.astype(np.float64)),
         counted=totals.counted,
         token=totals.token,
+        texts=_texts_of_tokens(totals, np.concatenate([read["depth/top"].ravel(), read["depth/label"]]), processes),
     )
+
+
+def _texts_of_tokens(totals: DepthTotals, tokens: np.ndarray, processes: Processes) -> dict[int, str]:
+    """The texts of the tokens that are stored, of all processes; empty where none has a tokenizer."""
+    stored = np.unique(tokens[tokens >= 0]).astype(np.int64)
+    everywhere = [np.frombuffer(data, np.int64) for data in processes.all_gather(stored.tobytes())]
+    ids = np.unique(np.concatenate(everywhere)).tolist()
+    own = dict(zip(ids, totals.texts(ids), strict=True)) if totals.texts is not None else {}
+    known = (json.loads(data) for data in processes.all_gather(json.dumps(list(own.items())).encode()))
+    return next((dict(each) for each in known if each), {})
 
 
 def _as_bytes(texts: np.ndarray, processes: Processes) -> np.ndarray:

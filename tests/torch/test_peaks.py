@@ -235,7 +235,7 @@ def test_maps_of_several_sizes_are_left_out_and_said(tmp_path: Path) -> None:
     assert snapshot.activations("plane").shape == (16, 5)
 
 
-@pytest.mark.parametrize("size", [1, 300])
+@pytest.mark.parametrize("size", [1, 300, 1024])
 def test_images_of_any_size(tmp_path: Path, size: int) -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(2)).eval()
     x = torch.randn(3, 1, size, size)

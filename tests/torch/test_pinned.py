@@ -54,6 +54,25 @@ def snapshot(tmp_path: Path, model: nn.Linear, data: Any, pinned: Any) -> Snapsh
     return logged(tmp_path / "pinned", model, data, pinned=pinned, **options)
 
 
+def test_their_pass_is_no_path_of_the_graph(tmp_path: Path, data: Any, pinned: Any) -> None:
+    """What the model does with them alone is not marked as if evaluations differed."""
+
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.far, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            hidden = self.first(x)
+            result: torch.Tensor = self.last(self.far(hidden) if bool((x.abs() > 50).any()) else hidden)
+            return result
+
+    logged(tmp_path, Branching(), data, pinned=pinned)
+    graph = open_run(tmp_path).graph
+    assert not [each for each in (*graph.nodes, *graph.edges) if each.branch]
+    assert open_run(tmp_path).latest.record.pinned == 2
+
+
 def test_they_are_kept_behind_the_sample_and_marked(
     snapshot: SnapshotReader, model: nn.Linear, pinned: tuple[torch.Tensor, torch.Tensor]
 ) -> None:

@@ -15,7 +15,8 @@ CROSS_FIGURES = ("entropy", "first")
 _ATTENTION = re.compile(r"(attention|attn)$", re.IGNORECASE)
 _HEADS = re.compile(r"(cross-attention )?heads · \d+$")
 
-UNSEEN = "cannot be seen: it calls neither scaled_dot_product_attention nor a softmax and a matrix product"
+_UNSEEN = "cannot be seen"
+UNSEEN = f"{_UNSEEN}: it calls neither scaled_dot_product_attention nor a softmax and a matrix product"
 
 
 def heads_type(count: int, *, cross: bool) -> str:
@@ -33,8 +34,12 @@ def is_attention(node: schema.Node) -> bool:
     return node.kind == "module" and node.calls > 0 and bool(_ATTENTION.search(node.type))
 
 
-def mark_unseen(graph: schema.Graph) -> schema.Graph:
-    """The graph, in which modules that compute attention say so where their heads could not be seen."""
+def mark_unseen(graph: schema.Graph, said: str = UNSEEN) -> schema.Graph:
+    """The graph, in which modules that compute attention say so where their heads could not be seen.
+
+    Arguments:
+        said: why they could not; it begins like `UNSEEN`.
+    """
     unseen = {node.key for node in graph.nodes if is_attention(node) and _gives_sequences(node)}
     if not unseen:
         return graph
@@ -45,7 +50,7 @@ def mark_unseen(graph: schema.Graph) -> schema.Graph:
     return replace(
         graph,
         nodes=tuple(
-            replace(node, attributes={**node.attributes, "attention": UNSEEN}) if node.key in unseen else node
+            replace(node, attributes={**node.attributes, "attention": said}) if node.key in unseen else node
             for node in graph.nodes
         ),
     )
@@ -53,7 +58,7 @@ def mark_unseen(graph: schema.Graph) -> schema.Graph:
 
 def is_unseen(node: schema.Node) -> bool:
     """Whether `mark_unseen` marked this module."""
-    return node.attributes.get("attention") == UNSEEN
+    return node.attributes.get("attention", "").startswith(_UNSEEN)
 
 
 def _gives_sequences(node: schema.Node) -> bool:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+#: The most positions of a pattern. Of a longer sequence, so many positions beside each other are one that it is at most these.
+MOST_POSITIONS = 256
+
 #: Bytes of the patterns of a snapshot.
 MOST_BYTES = 64 << 20
 

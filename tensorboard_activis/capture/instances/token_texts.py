@@ -31,6 +31,11 @@ class TokenTexts:
         self._bytes = _byte_characters() if _is_byte_level(tokenizer) else None
         self._known: dict[int, tuple[str, bool]] = {}
 
+    @property
+    def are_known(self) -> bool:
+        """Whether there is a tokenizer, so that texts are not ids."""
+        return self._tokenizer is not None
+
     def of(self, ids: Sequence[int]) -> list[str]:
         """The text of each token, after the space that parts it from the token before; ids without a tokenizer have none."""
         space = "" if self._tokenizer is None else " "

@@ -16,12 +16,15 @@ from tensorboard_activis.capture.graph.probabilities import ends_in_probabilitie
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.isolation.random_states import RandomStream, random_states
+from tensorboard_activis.capture.keras.attention.patterns import kept_patterns
 from tensorboard_activis.capture.keras.data.batches import Batch
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData, evaluation_data, pinned_data
 from tensorboard_activis.capture.keras.data.fitting import fit_argument
 from tensorboard_activis.capture.keras.data.outputs import describe, short_message
 from tensorboard_activis.capture.keras.data.training_data import read_training_data
+from tensorboard_activis.capture.keras.depth.blocks import last_blocks
+from tensorboard_activis.capture.keras.depth.tail import PLACES, tail_of
 from tensorboard_activis.capture.keras.forward import Captured, Forward
 from tensorboard_activis.capture.keras.graph.recording import record_graph
 from tensorboard_activis.capture.keras.instances import (
@@ -33,7 +36,7 @@ from tensorboard_activis.capture.keras.instances import (
 from tensorboard_activis.capture.keras.metrics import EvaluationPass, ScoredForward
 from tensorboard_activis.capture.keras.model.building import build, is_built
 from tensorboard_activis.capture.keras.model.states import backend_variables_restored
-from tensorboard_activis.capture.keras.position_recorder import PositionRecorder
+from tensorboard_activis.capture.keras.position_recorder import PositionRecorder, without_positions
 from tensorboard_activis.capture.keras.rerun import KerasRerun, effect_plan
 from tensorboard_activis.capture.keras.targets import select, targets
 from tensorboard_activis.capture.options import KerasOptions
@@ -167,10 +170,14 @@ class KerasCapture:
             self.selection = select(recording, options["layers"])
             chosen = targets(recording, self.selection.names, options["reducer"])
             eager, positions = recording.graph.origin == "tree", options["positions"]
-            self.forward = Forward(model, chosen, specs, eager=eager, positions=positions)
+            self._row = last_blocks(recording) if options["depth"] else None
+            tail = None if self._row is None or self._row.problem else tail_of(model, self._row.keys)
+            self.forward = Forward(model, chosen, specs, eager=eager, positions=positions, tail=tail)
             self._pinned_forward = self.forward
-            if positions and data.pinned is not None:
-                self._pinned_forward = Forward(model, chosen, specs, eager=eager, positions=positions, pinned=True)
+            if data.pinned is not None:
+                self._pinned_forward = Forward(
+                    model, chosen, specs, eager=eager, positions=positions, pinned=True, tail=tail
+                )
         except ConfigurationError:
             raise
         except Exception as error:
@@ -178,7 +185,7 @@ class KerasCapture:
         if self._logs:
             # Called in the first pass: the metrics are created when training starts.
             self._make_scored = cache(
-                lambda: ScoredForward(model, chosen, specs, first, eager=eager, positions=positions > 0)
+                lambda: ScoredForward(model, chosen, specs, first, eager=eager, positions=positions > 0, tail=tail)
             )
         captured = self._try_forward(self.forward, first, "x", "model.fit gets")
         if pinned is not None:
@@ -188,10 +195,12 @@ class KerasCapture:
         self._rerun = KerasRerun(
             model, chosen, lambda outputs, count: self._instances.score.of(outputs, count), data.loaders
         )
+        self._unplaced = without_positions(self.layers, captured.positions) if positions else []
         flow = OutputFlow(recording.graph)
         self._instances = InstanceReader(model, data.described, data.all, first, captured, options, flow)
         node = self._instances.score.node
         self.probabilities = None if node is None else ends_in_probabilities(recording.graph, node)
+        self._depth = self._instances.depth_reader(self._row, tail, self.probabilities)
         if self._instances.problem:
             warn(f"ActiVis: {self._instances.problem}")
         self.first: BatchRecord | None = self._instances.first(first, captured)
@@ -226,7 +235,8 @@ class KerasCapture:
 
         random_stream = RandomStream(self._data.loaders)
         exclusively(lambda: within(passes, backend_variables_restored(self.model)))
-        return [*self.selection.notes, *self._instances.score.notes]
+        depth = [] if self._depth is None else self._depth.new_notes()
+        return [*self.selection.notes, *self._instances.score.notes, *self._unplaced, *depth]
 
     def _add(
         self,
@@ -240,12 +250,20 @@ class KerasCapture:
         pinned: bool = False,
     ) -> None:
         metadata = random_stream.run(lambda: metadata_reader.read(batch))
-        wanted = None if pinned else positions.ask(metadata.ids, batch.instances, forward.size(batch.instances))
+        size = forward.size(batch.instances)
+        wanted = dict((None if pinned else positions.ask(metadata.ids, batch.instances, size)) or {})
+        labels = self._instances.labels(batch)
+        if self._depth is not None:
+            wanted |= {PLACES: self._depth.places(labels, batch.instances, size)}
         captured = random_stream.run(lambda: forward(batch, wanted))
         found = positions.read(captured.positions, captured.activations, pinned=pinned)
         record = self._instances.record(batch, metadata, captured, pinned=pinned)
         if self.effects is not None and not pinned:
             record = replace(record, repeatable=self._rerun.repeatable(batch.inputs))
+        if self._depth is not None:
+            own = self._instances.score.of(captured.outputs, batch.instances)
+            record = replace(record, depth=self._depth.read(captured, own, labels, batch.instances))
+        record = replace(record, patterns=kept_patterns(captured.patterns))
         sink(self._instances.with_positions(record, batch, captured, found))
 
     def _position_recorder(self) -> PositionRecorder:

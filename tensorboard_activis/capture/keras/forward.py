@@ -11,14 +11,19 @@ import keras
 import numpy as np
 from keras import ops
 
+from tensorboard_activis.capture.graph.heads import FIGURES
+from tensorboard_activis.capture.keras.attention.calls import AttentionCall
+from tensorboard_activis.capture.keras.attention.figures import looks, norms, patterns
 from tensorboard_activis.capture.keras.data.batches import as_array, spec
+from tensorboard_activis.capture.keras.depth.tail import PLACES, BlockOutputs, Tail
+from tensorboard_activis.capture.keras.graph.head_nodes import HEADS
 from tensorboard_activis.capture.keras.intercept import run_intercepted
 from tensorboard_activis.capture.keras.model.compiled import compiled
 from tensorboard_activis.capture.keras.model.states import state_variables
 from tensorboard_activis.capture.keras.position_recorder import WANTED, Wanted, wanted_of
 from tensorboard_activis.capture.keras.positions import BY_INSTANCE, layer_positions
 from tensorboard_activis.capture.keras.reduce import reduce_activations
-from tensorboard_activis.capture.keras.replay import replay
+from tensorboard_activis.capture.keras.replay import OnAttention, OnCall, replay
 from tensorboard_activis.capture.keras.targets import Target
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
@@ -31,12 +36,16 @@ class Captured(NamedTuple):
         outputs: the model's outputs, float32 [instances, ...], in their own structure.
         masks: in the same structure, bool [instances, positions], False for padding; None for an output without padding.
         positions: by layer, what `layer_positions` gives; empty where none are wanted.
+        patterns: by layer of heads, what `patterns` gives; empty where none are wanted.
+        depth: by key path of an output, what the model says after each block: float32 [instances, blocks, classes].
     """
 
     activations: dict[str, np.ndarray]
     outputs: Any
     masks: Any
     positions: dict[str, dict[str, Any]]
+    patterns: dict[str, dict[str, Any]]
+    depth: dict[str, Any]
 
 
 class Collector:
@@ -44,10 +53,27 @@ class Collector:
 
     Arguments:
         wanted: of positions, tensors; see `layer_positions`. None: no positions.
+        patterns: whether the patterns of attention are wanted.
+        tail: what the model computes behind its last block; None if prediction by depth is not wanted.
+
+    Attributes:
+        attention: is told of the attention of a pass; None if no heads are wanted.
     """
 
-    def __init__(self, targets: Mapping[str, Target], wanted: dict[str, Any] | None = None) -> None:
-        self._targets, self._wanted = targets, wanted
+    def __init__(
+        self,
+        targets: Mapping[str, Target],
+        wanted: dict[str, Any] | None = None,
+        *,
+        patterns: bool = False,
+        tail: Tail | None = None,
+    ) -> None:
+        self._targets, self._wanted, self._wants_patterns = targets, wanted, patterns
+        self._patterns: dict[str, dict[str, Any]] = {}
+        heads = any(f"/{HEADS}" in name for name in targets)
+        self.attention: OnAttention | None = self._attend if heads else None
+        self._blocks = None if tail is None else BlockOutputs(tail)
+        self.ended: OnCall | None = None if self._blocks is None else self._blocks.ended
         self._activations: dict[str, Any] = {}
         self._positions: dict[str, dict[str, Any]] = {}
         self._masks: dict[int, Any] = {}
@@ -63,8 +89,22 @@ class Collector:
                 if found is not None:
                     self._positions[name] = found
 
-    def captured(self, outputs: Any) -> Captured:
+    def _attend(self, key: str, call: AttentionCall, rows_mask: Any, columns_mask: Any) -> None:
+        """Adds the heads of an attention, as far as they are chosen layers."""
+        name = f"{key}/{HEADS}"
+        figures = [figure for figure in FIGURES if f"{name}[{figure}]" in self._targets]
+        if name in self._targets:
+            self.add(name, norms(call), rows_mask)
+            if self._wants_patterns:
+                self._patterns[name] = patterns(call, rows_mask, columns_mask)
+        for figure, values in looks(call, figures, columns_mask).items():
+            self.add(f"{name}[{figure}]", values, rows_mask)
+
+    def captured(self, outputs: Any, inputs: Any = None, places: Any = None) -> Captured:
         """The collected activations and masks, with the model's outputs.
+
+        Arguments:
+            inputs, places: as in `BlockOutputs.read`; for prediction by depth.
 
         Raises:
             ActiVisError: an output was computed inside a loop or a branch of a TensorFlow graph.
@@ -75,6 +115,8 @@ class Collector:
             keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs),
             keras.tree.map_structure(lambda tensor: self._masks.get(id(tensor)), outputs),
             self._positions,
+            self._patterns,
+            {} if self._blocks is None else self._blocks.read(inputs, places),
         )
 
 
@@ -94,6 +136,7 @@ class Forward:
         eager: bool = False,
         positions: int = 0,
         pinned: bool = False,
+        tail: Tail | None = None,
     ) -> None:
         """
         Arguments:
@@ -102,7 +145,8 @@ class Forward:
             inputs: KerasTensors in the structure of the model's inputs; None in shapes for sizes that vary.
             eager: whether the model runs on data only, so that it cannot be traced.
             positions: of how many instances per neuron, the strongest, maps are wanted; 0: no positions are read.
-            pinned: whether these are read whole, as those of pinned instances.
+            tail: what the model computes behind its last block, for prediction by depth; None without it.
+            pinned: whether it is for pinned instances, of which positions are read whole, and patterns of attention.
         """
         self._positions, self._pinned = positions, pinned
         self.traces = 0
@@ -110,7 +154,10 @@ class Forward:
         self._targets = {target.info.name: target for target in targets}
         self._replays = any(target.replayed for target in targets)
         self._states = state_variables(model)
+        # A replay has outputs of its own in place of those of blocks.
+        self._tail = None if self._replays else tail
         wanted = wanted_specs() if positions and not pinned else {}
+        wanted |= {} if self._tail is None else places_specs()
         self._step = compiled(self._run, model, self._states, {"x": inputs} | wanted, eager=eager)
         self._plain = (
             compiled(self._run_plainly, model, self._states, {"x": inputs}, eager=eager) if self._replays else None
@@ -132,7 +179,8 @@ class Forward:
 
         Arguments:
             inputs: arrays [instances, ...] in the structure of the model's inputs.
-            wanted: which positions are asked for, of as many instances as `size` says; None: those of any of them.
+            wanted: which positions are asked for, of as many instances as `size` says, and which `places` are read by depth;
+                None: those of any of them, and the first.
             states: from `start`; updated in place for the next batch. None: the current values of the variables.
 
         Raises:
@@ -143,9 +191,11 @@ class Forward:
         size = self.size(count)
         padded = {"x": _padded(inputs, size - count)}
         before = list(states)
-        asked: Wanted = {}
-        if self._positions and not self._pinned:
-            asked = wanted_of(np.arange(size), count, min(self._positions, size)) if wanted is None else wanted
+        asked: Wanted = dict(wanted or {})
+        if self._positions and not self._pinned and "order" not in asked:
+            asked |= wanted_of(np.arange(size), count, min(self._positions, size))
+        if self._tail is not None:
+            asked.setdefault(PLACES, np.zeros(size, np.int32))
         captured, states[:] = self._step(padded | asked, before)
         if self._plain is not None:
             _check_same(captured[1], self._plain(padded, before)[0][1])
@@ -154,14 +204,17 @@ class Forward:
 
     def _run_plainly(self, batch: dict[str, Any]) -> Captured:
         outputs = self._model(batch["x"], training=False)
-        return Captured({}, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs), None, {})
+        return Captured(
+            {}, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs), None, {}, {}, {}
+        )
 
     def _run(self, batch: dict[str, Any]) -> Captured:
         self.traces += 1
         wanted = {name: batch[name] for name in batch if name in WANTED} if self._positions else None
-        collector = Collector(self._targets, wanted)
+        collector = Collector(self._targets, wanted, patterns=self._pinned, tail=self._tail)
         run: Callable[..., Any] = replay if self._replays else run_intercepted
-        return collector.captured(run(self._model, batch["x"], collector.add))
+        outputs = run(self._model, batch["x"], collector.add, collector.attention, collector.ended)
+        return collector.captured(outputs, batch["x"], batch.get(PLACES))
 
 
 def as_arrays(captured: Captured, count: int) -> Captured:
@@ -173,7 +226,14 @@ def as_arrays(captured: Captured, count: int) -> Captured:
         name: {part: as_array(each)[:count] if part in BY_INSTANCE else as_array(each) for part, each in found.items()}
         for name, found in captured[3].items()
     }
-    return Captured(activations, outputs, masks, positions)
+    patterns = keras.tree.map_structure(lambda part: as_array(part)[:count], captured[4])
+    depth = keras.tree.map_structure(lambda part: as_array(part)[:count], captured[5])
+    return Captured(activations, outputs, masks, positions, patterns, depth)
+
+
+def places_specs() -> dict[str, Any]:
+    """A KerasTensor of the places that are read by depth."""
+    return {PLACES: spec((None,), "int32")}
 
 
 def wanted_specs() -> dict[str, Any]:

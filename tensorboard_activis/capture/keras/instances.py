@@ -22,6 +22,9 @@ from tensorboard_activis.capture.keras.data.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
 from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, output_arrays
+from tensorboard_activis.capture.keras.depth.blocks import BlockRow
+from tensorboard_activis.capture.keras.depth.reader import DepthReader
+from tensorboard_activis.capture.keras.depth.tail import Tail
 from tensorboard_activis.capture.keras.forward import Captured
 from tensorboard_activis.capture.options import InstanceOptions, SharedOptions
 from tensorboard_activis.capture.score_output import ScoreOutput, name_of
@@ -89,6 +92,7 @@ class InstanceReader:
         flow: OutputFlow,
     ) -> None:
         class_names, task = options["class_names"], options["task"]
+        self._task, self._half = task, model.compute_dtype in ("float16", "bfloat16")
         self._description, self._names = description, TokenTexts()
         self._by_position = data.by_position
         labels = _by_output(first.labels if data.labels is None else data.labels)
@@ -122,6 +126,20 @@ class InstanceReader:
             self, self._description.metadata.functions_only, texts if callable(texts) else None, False
         )
 
+    def labels(self, batch: Batch) -> np.ndarray | None:
+        """The labels of the score's output, as class indices or whatever they are; None without."""
+        return self._labels.convert(self.score.labels_of(_by_output(batch.labels)))
+
+    def depth_reader(self, row: BlockRow | None, tail: Tail | None, probabilities: bool | None) -> DepthReader | None:
+        """What reads prediction by depth; None where instances have no single class or next token."""
+        is_class = (
+            not self._tokens and self._labels.kind in ("classes", None) and self._task in (None, "classification")
+        )
+        wanted = self._shift is not None or (is_class and self._width is not None)
+        if row is None or not wanted or self.problem or self.score.path is None:
+            return None
+        return DepthReader(row, tail, self.score.path, self._shift, probabilities, half=self._half)
+
     def first(self, batch: Batch, captured: Captured) -> BatchRecord:
         """The record, without activations, of the first batch.
 
@@ -138,8 +156,7 @@ class InstanceReader:
             ActiVisError: the number of labels is not that of the instances.
         """
         output = self.score.of(captured.outputs, batch.instances)
-        all_labels = _by_output(batch.labels)
-        labels = self._labels.convert(self.score.labels_of(all_labels))
+        all_labels, labels = _by_output(batch.labels), self.labels(batch)
         if labels is not None and len(labels) != batch.instances:
             raise ActiVisError(f"A batch has {batch.instances} instances but {len(labels)} labels.")
         self.score.check(labels, self._width)

@@ -44,6 +44,11 @@ class Masks:
         if mask is not None:
             self._masks[id(other)] = other, mask
 
+    def of_positions(self, tensor: Any) -> Any | None:
+        """The mask of a tensor [instances, positions, ...] with one axis of positions; None without one."""
+        mask = self.get(tensor)
+        return mask if mask is not None and len(mask.shape) == 2 and len(tensor.shape) == 3 else None
+
     def _inherited(self, inputs: list[Any], output: Any) -> Any | None:
         for tensor in inputs:
             if id(tensor) in self._masks:

@@ -8,7 +8,15 @@ import numpy as np
 
 from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.keras.data.batches import Batch, spec
-from tensorboard_activis.capture.keras.forward import Captured, Collector, Forward, as_arrays, wanted_specs
+from tensorboard_activis.capture.keras.depth.tail import PLACES, Tail
+from tensorboard_activis.capture.keras.forward import (
+    Captured,
+    Collector,
+    Forward,
+    as_arrays,
+    places_specs,
+    wanted_specs,
+)
 from tensorboard_activis.capture.keras.intercept import step_intercepted
 from tensorboard_activis.capture.keras.model.compiled import compiled
 from tensorboard_activis.capture.keras.model.states import model_state_restored, regularized_variables, state_variables
@@ -26,15 +34,24 @@ class ScoredForward:
         first: the first batch; all batches have labels of the same form.
         eager: whether the model runs on data only, so that it cannot be traced.
         positions: whether the layers' positions are read as well.
+        tail: as in `Forward`.
 
     Raises:
         Exception: whatever the model raises on one instance.
     """
 
     def __init__(
-        self, model: Any, targets: Sequence[Target], inputs: Any, first: Batch, *, eager: bool, positions: bool = False
+        self,
+        model: Any,
+        targets: Sequence[Target],
+        inputs: Any,
+        first: Batch,
+        *,
+        eager: bool,
+        positions: bool = False,
+        tail: Tail | None = None,
     ) -> None:
-        self._model, self._positions = model, positions
+        self._model, self._positions, self._tail = model, positions, tail
         self._targets = {target.info.name: target for target in targets}
         batch = _as_dict(first)
         # Metrics create their variables at their first call.
@@ -48,7 +65,7 @@ class ScoredForward:
         self._states = [*state_variables(model), *model.metrics_variables]
         specs = keras.tree.map_structure(lambda array: spec((None, *array.shape[1:]), array.dtype), batch)
         eager = eager or bool(getattr(model, "run_eagerly", False))
-        specs |= {"x": inputs} | (wanted_specs() if positions else {})
+        specs |= {"x": inputs} | (wanted_specs() if positions else {}) | ({} if tail is None else places_specs())
         self._step = compiled(self._run, model, self._states, specs, eager=eager)
         self._logs: dict[str, Any] = {}
 
@@ -74,11 +91,13 @@ class ScoredForward:
 
     def _run(self, batch: dict[str, Any]) -> tuple[Captured, Any]:
         wanted = {name: batch[name] for name in WANTED} if self._positions else None
-        collector = Collector(self._targets, wanted)
-        logs, outputs = step_intercepted(self._model, lambda: self._test_step(batch), collector.add)
+        collector = Collector(self._targets, wanted, tail=self._tail)
+        logs, outputs = step_intercepted(
+            self._model, lambda: self._test_step(batch), collector.add, collector.attention, collector.ended
+        )
         if not outputs or any(target.replayed for target in self._targets.values()):
             raise ValueError("test_step does not call the model, or layers names operators in its code")
-        return collector.captured(outputs[0]), logs
+        return collector.captured(outputs[0], batch["x"], batch.get(PLACES)), logs
 
     def _test_step(self, batch: dict[str, Any]) -> Any:
         data = keras.utils.pack_x_y_sample_weight(batch["x"], batch.get("y"), batch.get("sample_weight"))

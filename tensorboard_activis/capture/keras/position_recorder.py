@@ -1,6 +1,6 @@
 """Asks the forward pass for peaks and maps, batch by batch, and reads what it gives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from tensorboard_activis.capture.batch_positions import BatchPositions, MapEntries, quantized
 from tensorboard_activis.capture.instances.metadata import checked_ids
 from tensorboard_activis.capture.possible_instances import PossibleInstances
+from tensorboard_activis.schema import LayerInfo
 from tensorboard_activis.summarize.float16 import to_float16
 from tensorboard_activis.summarize.sample import ranks
 
@@ -31,6 +32,22 @@ def wanted_of(order: np.ndarray, kept: int, chosen: int) -> Wanted:
         "kept": np.array(kept, np.int32),
         "ranks": np.arange(chosen, dtype=np.int32),
     }
+
+
+def without_positions(layers: Sequence[LayerInfo], found: Collection[str]) -> list[str]:
+    """Says of which layers no positions are recorded although they have some.
+
+    Arguments:
+        found: names of the layers whose positions were read.
+    """
+    names = [layer.name for layer in layers if 3 <= len(layer.shape.sizes) <= 5 and layer.name not in found]
+    if not names:
+        return []
+    more = f" and {len(names) - 10} more layers" if len(names) > 10 else ""
+    return [
+        f"No positions are recorded of {', '.join(names[:10])}{more}: their masks are not of one axis of positions, "
+        "[instances, positions], before the neurons. Their activations are over the positions that the masks leave."
+    ]
 
 
 class PositionRecorder:

@@ -73,7 +73,7 @@ def layer_positions(output: Any, axis: int, mask: Any, values: Any, wanted: dict
         )
         found["whole"] = _pooled(flat, sizes, stored)
     else:
-        columns = _real_first(real)[:, None, :PINNED_POSITIONS]
+        columns = real_first(real)[:, None, :PINNED_POSITIONS]
         count = ops.sum(ops.cast(real, "int32"), axis=1)[:, None, None]
         inside = ops.arange(ops.shape(columns)[2], dtype="int32") < count
         whole = ops.take_along_axis(
@@ -101,11 +101,11 @@ def _windows(values: Any, real: Any, peaks: Any) -> tuple[Any, Any]:
     starts = ops.minimum(ops.maximum(peaks - WINDOW // 2, 0), ops.maximum(count - WINDOW, 0))
     numbers = ops.expand_dims(starts, -1) + ops.arange(WINDOW, dtype="int32")
     places = ops.minimum(numbers, ops.shape(values)[-1] - 1)
-    places = ops.take_along_axis(_real_first(real), places, axis=-1)
+    places = ops.take_along_axis(real_first(real), places, axis=-1)
     return ops.where(numbers < ops.expand_dims(count, -1), ops.take_along_axis(values, places, axis=-1), np.nan), starts
 
 
-def _real_first(real: Any) -> Any:
+def real_first(real: Any) -> Any:
     """Which positions are real, in order, and then the others: int32, as `real` [..., positions]."""
     positions = ops.shape(real)[-1]
     places = ops.arange(positions, dtype="int32")

@@ -10,7 +10,10 @@ from typing import Any
 import keras
 from keras.src.backend import set_keras_mask
 
+from tensorboard_activis.capture.isolation.interrupts import within
+from tensorboard_activis.capture.keras.attention.calls import AttentionCall, Ends, attention_intercepted
 from tensorboard_activis.capture.keras.graph.builder import GraphBuilder
+from tensorboard_activis.capture.keras.graph.head_nodes import SeenHeads
 from tensorboard_activis.capture.keras.graph.nodes import DraftNode
 from tensorboard_activis.capture.keras.graph.symbolic import run_symbolically
 from tensorboard_activis.capture.keras.masks import Masks
@@ -20,8 +23,26 @@ from tensorboard_activis.capture.keras.model import calls as keras_calls
 OnOutput = Callable[[str, Any, Any], None]
 
 
-def replay(model: Any, inputs: Any, on_output: OnOutput) -> Any:
+#: Called with (key of the layer, attention, and the masks of what looks and of what is looked at).
+OnAttention = Callable[[str, AttentionCall, Any, Any], None]
+
+
+#: Called with (key, outputs) after each call of a layer or operation.
+OnCall = Callable[[str, Any], None]
+
+
+def replay(
+    model: Any,
+    inputs: Any,
+    on_output: OnOutput,
+    on_attention: OnAttention | None = None,
+    on_call: OnCall | None = None,
+) -> Any:
     """Runs `model` on tensors; `on_output(key, tensor, mask)` is called with every output tensor of a graph node.
+
+    Arguments:
+        on_attention: called after each call of a layer that computes attention; None if heads are not wanted.
+        on_call: is not called: a replay has no outputs of calls.
 
     Returns:
         The model's outputs.
@@ -29,16 +50,21 @@ def replay(model: Any, inputs: Any, on_output: OnOutput) -> Any:
     Raises:
         Exception: whatever the model raises, on values or on KerasTensors.
     """
-    builder = Replay(frozenset(map(id, keras_calls.operations(model))), on_output)
-    outputs = run_symbolically(builder, model, builder.symbols(inputs))
+    builder = Replay(frozenset(map(id, keras_calls.operations(model))), on_output, on_attention)
+    contexts = [] if on_attention is None else [attention_intercepted(model, builder.attend)]
+    outputs = within(lambda: run_symbolically(builder, model, builder.symbols(inputs)), *contexts)
     return builder.values(outputs)
 
 
 class Replay(GraphBuilder):
     """A graph builder that also computes the value of every output."""
 
-    def __init__(self, operation_ids: frozenset[int], on_output: OnOutput) -> None:
+    def __init__(
+        self, operation_ids: frozenset[int], on_output: OnOutput, on_attention: OnAttention | None = None
+    ) -> None:
         super().__init__(operation_ids)
+        self._on_attention = on_attention
+        self._attention: dict[int, AttentionCall] = {}
         self._values: dict[int, Any] = {}
         self._masks = Masks()
         self._on_output = on_output
@@ -57,6 +83,10 @@ class Replay(GraphBuilder):
         args, kwargs = self.values(args), self.values(dict(kwargs))
         quantized = getattr(operation, "quantization_mode", None) is not None
         outputs = (operation.quantized_call if quantized else operation.call)(*args, **kwargs)
+        attention, ends = self._attention.pop(id(operation), None), Ends.of(operation, args, kwargs)
+        if attention is not None and ends is not None and self._on_attention is not None:
+            rows, columns = (self._masks.of_positions(each) for each in (ends.query, ends.value))
+            self._on_attention(self.names.parent.key, attention, rows, columns)
         for number, output in enumerate(keras.tree.flatten(outputs)):
             if keras.ops.is_tensor(output):
                 mask = self._masks.propagate(operation, args, kwargs, outputs, number)
@@ -64,8 +94,14 @@ class Replay(GraphBuilder):
                     set_keras_mask(output, mask)
         return self.symbols(outputs)
 
-    def end(self, draft: DraftNode, inputs: list[Any], outputs: Any, *, leaf: bool) -> None:
-        super().end(draft, inputs, outputs, leaf=leaf)
+    def attend(self, layer: Any, call: AttentionCall) -> None:
+        """Keeps an attention until the call of its layer has ended."""
+        self._attention[id(layer)] = call
+
+    def end(
+        self, draft: DraftNode, inputs: list[Any], outputs: Any, *, leaf: bool, heads: SeenHeads | None = None
+    ) -> None:
+        super().end(draft, inputs, outputs, leaf=leaf, heads=heads)
         for key, symbol in keras_calls.output_tensors(draft.key, outputs):
             value = self._values[id(symbol)]
             self._on_output(key, value, self._masks.get(value))

@@ -16,6 +16,7 @@ from tensorboard_activis.capture.effects.rerun import Gradients, Parts, Repeatab
 from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.isolation.random_states import random_states
 from tensorboard_activis.capture.keras.data.batches import as_array
+from tensorboard_activis.capture.keras.graph.head_nodes import HEADS
 from tensorboard_activis.capture.keras.masks import Masks
 from tensorboard_activis.capture.keras.model import calls as keras_calls
 from tensorboard_activis.capture.keras.model.states import (
@@ -99,7 +100,7 @@ class KerasRerun:
                 pairs = {
                     name: _leaves(count, target.info.neurons)
                     for name, target in self._targets.items()
-                    if not target.replayed
+                    if not target.replayed and f"/{HEADS}" not in name
                 }
                 passed = _Pass(self._targets, pairs)
                 forward = partial(self._margins, passed, held, labels[positions], probabilities)
@@ -117,7 +118,9 @@ class KerasRerun:
 
         self._isolated(run)
         for name, target in self._targets.items():
-            if target.replayed:
+            if f"/{HEADS}" in name:
+                failures[name] = "heads of attention are read inside of a layer, and cannot be changed there."
+            elif target.replayed:
                 failures[name] = "it is an operator in the code of the model, which is only seen beside it."
         layers = {name: (each[0], each[1], each[2]) for name, each in arrays.items() if name not in failures}
         return Gradients(margins, layers, failures)

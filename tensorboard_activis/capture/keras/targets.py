@@ -75,7 +75,7 @@ def _chosen(recording: Recording, layers: Sequence[str] | None) -> Selection:
     widths = {
         node.key: node.outputs[0].sizes[recording.axes[node.key] + 1]
         for node in recording.graph.nodes
-        if node.key in recording.axes and len(node.outputs[0].sizes) > 1
+        if node.key in recording.axes and node.outputs and len(node.outputs[0].sizes) > 1
     }
     try:
         return choose(recording.graph, layers, widths)

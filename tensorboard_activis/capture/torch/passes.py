@@ -385,7 +385,8 @@ class PassCollector:
         if self._hooks is not None:
             done = self._done(self._call, output, self._hooks.stop(output), self._hooks.calls, self._hooks.rows)
         self.passes.append(done)
-        if self._recorded.is_new_path(done.calls):
+        # Pinned instances come without labels, or by themselves: what their pass calls is no path of the evaluation.
+        if not self.is_pinned and self._recorded.is_new_path(done.calls):
             self._unwatched(lambda: self._recorded.record_path(done.calls, self._model, done.batch))
         self._on_pass()
 

@@ -85,10 +85,6 @@ class RecordedModel:
             raise ConfigurationError(
                 f"graph must be 'recorded' (one forward pass) or 'export' (torch.export); got {graph!r}."
             )
-        if not isinstance(depth, bool):
-            raise ConfigurationError(
-                f"depth must be True or False: whether the last norm and head are read after every block; got {depth!r:.60}."
-            )
         if not isinstance(model, nn.Module):
             raise ConfigurationError(f"model must be a torch.nn.Module; got a {type(model).__name__}.")
         self.module = unwrap(model)

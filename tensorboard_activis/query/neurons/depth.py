@@ -78,9 +78,12 @@ def depth(snapshot: SnapshotReader, index: int) -> Depth:
     check_instance(snapshot, index)
     top, score, rank, label, right = (snapshot.depth_array(name) for name in ("top", "score", "rank", "label", "right"))
 
+    def name(number: int) -> str | None:
+        return recorded.texts.get(number, class_name(snapshot, number))
+
     def block(place: int) -> BlockReading:
         pairs = zip(top[index, place].tolist(), score[index, place].tolist(), strict=True)
-        named = [(class_name(snapshot, each), p) for each, p in pairs]
+        named = [(name(each), p) for each, p in pairs]
         scores = [ClassScore(name, p) for name, p in named if name is not None]
         known = int(rank[index, place])
         return BlockReading(
@@ -90,7 +93,7 @@ def depth(snapshot: SnapshotReader, index: int) -> Depth:
     blocks = [block(place) for place in range(len(recorded.layers))]
     return Depth(
         recorded.token,
-        class_name(snapshot, int(label[index])),
+        name(int(label[index])),
         recorded.counted,
         Records(BlockReading, blocks),
     )
@@ -122,7 +125,7 @@ def _recorded(snapshot: SnapshotReader) -> schema.Depth:
     recorded = snapshot.record.depth
     if recorded is None:
         raise NotFoundError(
-            f"Step {snapshot.step} has no prediction by depth. It is recorded in PyTorch, for language models and classifiers on "
-            "one token, unless depth=False; the snapshot's notes say where a model does not allow it."
+            f"Step {snapshot.step} has no prediction by depth. It is recorded for language models and classifiers (in PyTorch of "
+            "one token), unless depth=False; the snapshot's notes say where a model does not allow it."
         )
     return recorded

@@ -160,3 +160,27 @@ def test_positions_may_be_off(tmp_path: Path) -> None:
     logged(tmp_path, images(), x, layers=["plane"], positions=0)
     with pytest.raises(NotFoundError, match="positions=0"):
         open_run(tmp_path).latest.peaks("plane")
+
+
+class MaskOfPlaces(layers.Layer):
+    """Gives a mask with a truth value for each place of a map."""
+
+    def compute_mask(self, x: Any, previous_mask: Any = None) -> Any:
+        return keras.ops.any(keras.ops.not_equal(x, 0), axis=-1)
+
+    def call(self, x: Any) -> Any:
+        return x * 2
+
+
+def test_layers_with_other_masks_say_that_they_have_no_positions(tmp_path: Path) -> None:
+    given = keras.Input((4, 5, 3))
+    masked = MaskOfPlaces(name="masked")(given)
+    model = keras.Model(given, layers.Dense(2, name="head")(layers.GlobalAveragePooling2D()(masked)))
+    x = RANDOM.normal(size=(20, 4, 5, 3)).astype("float32")
+    x[:, 2:] = 0
+    logged(tmp_path, model, x, 2, layers=["masked", "head"], task="none")
+    snapshot = open_run(tmp_path).latest
+    (note,) = snapshot.notes
+    assert note.startswith("No positions are recorded of masked: their masks are not of one axis of positions")
+    ids = np.asarray(snapshot.instances["id"])
+    np.testing.assert_allclose(snapshot.activations("masked"), 2 * x[ids, :2].mean((1, 2)), atol=2e-3)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tensorboard_activis.capture.keras.graph.head_nodes import SeenHeads, add_heads
 from tensorboard_activis.capture.keras.graph.nodes import DraftNode, neuron_axis, tensor_shape
 from tensorboard_activis.capture.keras.model import calls as keras_calls
 from tensorboard_activis.schema import Shape
@@ -20,6 +21,7 @@ class GraphBuilder:
         edges: (source, target) -> shape.
         sources: by `id` of a tensor, the key of the node that it comes from.
         axes: by `id` of a tensor, its neuron axis, counted without the batch axis.
+        queries: by key of the heads of an attention, the nodes that what looks comes from.
         batch: the batch size, for shapes without an open axis.
         alive: the tensors, so that each `id` stays unique.
     """
@@ -30,6 +32,7 @@ class GraphBuilder:
     edges: dict[tuple[str, str], Any] = field(default_factory=dict)
     sources: dict[int, str] = field(default_factory=dict)
     axes: dict[int, int] = field(default_factory=dict)
+    queries: dict[str, list[str]] = field(default_factory=dict)
     batch: int | None = None
     alive: list[Any] = field(default_factory=list)
 
@@ -50,14 +53,20 @@ class GraphBuilder:
         self.drafts[key] = draft
         return draft
 
-    def end(self, draft: DraftNode, inputs: list[Any], outputs: Any, *, leaf: bool) -> None:
+    def end(
+        self, draft: DraftNode, inputs: list[Any], outputs: Any, *, leaf: bool, heads: SeenHeads | None = None
+    ) -> None:
         """Records inputs and outputs of a call; edges connect leaves only.
 
         Each tensor of a nested output gets its own node, `lstm[0]`, inside the node of the call.
 
         Arguments:
             leaf: whether the node has no children.
+            heads: of the attention that it computes, a node inside of it that its data flow through.
         """
+        inner = "" if heads is None else add_heads(self, draft.key, heads)
+        for input_tensor in inputs if inner else ():
+            self.connect(input_tensor, inner)
         tensors = keras_calls.output_tensors(draft.key, outputs)
         self.alive += [*inputs, *(tensor for _, tensor in tensors)]
         draft.outputs = tuple(self.shape(tensor) for _, tensor in tensors)
@@ -73,13 +82,15 @@ class GraphBuilder:
                 port = self.begin(key, None, "", 0, "output", draft.key)
                 port.outputs, port.axis, port.observable = (self.shape(tensor),), axis, True
                 port.replayed = draft.replayed
-            if leaf:
+            if leaf and inner and nested:
+                self.edges.setdefault((inner, key), self.shape(tensor))
+            elif leaf and not inner:
                 for input_tensor in inputs:
                     self.connect(input_tensor, key)
             elif nested:
                 self.connect(tensor, key)
             if leaf or nested:
-                self.sources[id(tensor)] = key
+                self.sources[id(tensor)] = inner if leaf and inner and not nested else key
         draft.observable = draft.observable and len(tensors) == 1
 
     def connect(self, tensor: Any, target: str) -> None:

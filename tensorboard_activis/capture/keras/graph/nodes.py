@@ -51,7 +51,10 @@ _SHORT_NAMES = {
 
 @dataclass(slots=True)
 class DraftNode:
-    """A node while the graph is built. `operation` is None for the model's inputs and outputs."""
+    """A node while the graph is built.
+
+    `operation` is None for the model's inputs and outputs, and for the heads of attention, whose type is `label`.
+    """
 
     key: str
     parent: str | None
@@ -65,6 +68,7 @@ class DraftNode:
     observable: bool = True
     closed: bool = False
     replayed: bool = False
+    label: str = ""
 
     def __post_init__(self) -> None:
         self.observable = self.kind in ("module", "operator")
@@ -82,7 +86,7 @@ class DraftNode:
 
     @property
     def type(self) -> str:
-        return self.kind if self.operation is None else type(self.operation).__name__
+        return self.label or (self.kind if self.operation is None else type(self.operation).__name__)
 
 
 def tensor_shape(tensor: Any) -> Shape:

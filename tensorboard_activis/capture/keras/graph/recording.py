@@ -12,7 +12,9 @@ from typing import Any
 
 import keras
 
+from tensorboard_activis.capture.graph.heads import mark_unseen
 from tensorboard_activis.capture.isolation.interrupts import uninterrupted, within
+from tensorboard_activis.capture.keras.attention.calls import UNSEEN
 from tensorboard_activis.capture.keras.graph import trace as keras_trace
 from tensorboard_activis.capture.keras.graph.builder import GraphBuilder
 from tensorboard_activis.capture.keras.graph.nodes import DraftNode, attributes, count_parameters
@@ -89,8 +91,8 @@ def _finish(builder: GraphBuilder, model: Any, origin: str) -> Recording:
         called.setdefault(id(draft.operation), draft)
     _add_uncalled(builder, builder.drafts[""], called)
     drafts = sorted(builder.drafts.values(), key=lambda draft: draft.key != "")
-    # Edges connect nodes without children only.
-    containers = {draft.parent for draft in drafts}
+    # Edges connect nodes without children only; outputs that are nodes themselves are none.
+    containers = {draft.parent for draft in drafts if draft.kind != "output"}
     nodes = tuple(
         Node(
             key=draft.key,
@@ -112,7 +114,7 @@ def _finish(builder: GraphBuilder, model: Any, origin: str) -> Recording:
         if source not in containers and target not in containers
     )
     return Recording(
-        Graph("keras", type(model).__name__, nodes, edges, origin),
+        mark_unseen(Graph("keras", type(model).__name__, nodes, edges, origin), UNSEEN),
         axes={draft.key: draft.axis for draft in drafts},
         observable=frozenset(draft.key for draft in drafts if draft.observable and draft.calls != 0),
         replayed=frozenset(draft.key for draft in drafts if draft.observable and draft.replayed),
@@ -129,7 +131,7 @@ def _drop_unused_operators(builder: GraphBuilder) -> None:
     while pending:
         key = pending.pop()
         draft = builder.drafts.get(key)
-        if draft is None or draft.kind != "operator" or uses[key]:
+        if draft is None or draft.kind != "operator" or uses[key] or key in builder.queries:
             continue
         del builder.drafts[key]
         uses.subtract(sources[key])

@@ -10,6 +10,7 @@ import keras
 
 from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.keras.graph.builder import GraphBuilder
+from tensorboard_activis.capture.keras.graph.head_nodes import SeenHeads
 from tensorboard_activis.capture.keras.graph.nodes import data_inputs
 from tensorboard_activis.capture.keras.model import calls as keras_calls
 
@@ -57,12 +58,13 @@ def _call(builder: GraphBuilder, operation: Any, args: tuple[Any, ...], kwargs: 
     call = builder.names.enter(operation)
     kind = "module" if isinstance(operation, keras.layers.Layer) else "operator"
     draft = builder.begin(call.key, operation, call.path, call.number, kind, parent)
+    heads = SeenHeads.of(operation, args, kwargs)
     try:
         if keras_calls.has_operators(operation):
             before = builder.names.copy(), len(builder.drafts), dict(builder.edges)
             try:
                 outputs = operation.call(*args, **kwargs)
-                builder.end(draft, inputs, outputs, leaf=False)
+                builder.end(draft, inputs, outputs, leaf=False, heads=heads)
                 return outputs
             except Exception:
                 if parent is None:
@@ -73,7 +75,7 @@ def _call(builder: GraphBuilder, operation: Any, args: tuple[Any, ...], kwargs: 
                 for key in list(builder.drafts)[drafts:]:
                     del builder.drafts[key]
         outputs = builder.compute_outputs(operation, args, kwargs)
-        builder.end(draft, inputs, outputs, leaf=True)
+        builder.end(draft, inputs, outputs, leaf=True, heads=heads)
         return outputs
     finally:
         builder.names.leave()

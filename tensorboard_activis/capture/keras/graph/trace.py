@@ -13,6 +13,7 @@ import numpy as np
 
 from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.keras.graph.builder import GraphBuilder
+from tensorboard_activis.capture.keras.graph.head_nodes import SeenHeads
 from tensorboard_activis.capture.keras.graph.nodes import data_inputs
 from tensorboard_activis.capture.keras.model import calls as keras_calls
 
@@ -124,7 +125,8 @@ class _CallObserver:
         inputs = _tensors(data_inputs(args, kwargs))
         leaf = not keras_calls.is_container(operation)
         draft = self._builder.drafts[call.key]
-        self._builder.end(draft, self._flow.origins(inputs), outputs, leaf=leaf)
+        heads = None if self._flow.is_hidden() else SeenHeads.of(operation, args, kwargs, self._flow.origins)
+        self._builder.end(draft, self._flow.origins(inputs), outputs, leaf=leaf, heads=heads)
         if leaf:
             self._flow.register(_tensors(keras.tree.flatten(outputs)))
         if self._flow.is_hidden():

@@ -145,7 +145,12 @@ OnEnd = Callable[[Any, Call, tuple[Any, ...], Mapping[str, Any], Any], Any]
 
 @contextmanager
 def intercepted(
-    model: Any, on_end: OnEnd, on_begin: OnBegin = lambda operation, call: None, *, once: bool = False
+    model: Any,
+    on_end: OnEnd,
+    on_begin: OnBegin = lambda operation, call: None,
+    *,
+    once: bool = False,
+    instead: Callable[[Call], tuple[Any] | None] = lambda call: None,
 ) -> Iterator[CallNames]:
     """Intercepts the calls of all layers and operations of a model: `on_begin` is called before each, `on_end` after each.
 
@@ -153,6 +158,7 @@ def intercepted(
 
     Arguments:
         once: intercept only the first call of the model itself, and the calls in it.
+        instead: gives what a call gives without being made, as a tuple of one; None for calls that are made.
     """
     thread = threading.get_ident()
     names = CallNames()
@@ -171,7 +177,8 @@ def intercepted(
             call_name = names.enter(operation)
             try:
                 on_begin(operation, call_name)
-                outputs = original(*args, **kwargs)
+                given = instead(call_name)
+                outputs = original(*args, **kwargs) if given is None else given[0]
             finally:
                 names.leave()
             changed = on_end(operation, call_name, args, kwargs, outputs)

@@ -2,11 +2,8 @@
 
 import torch
 
-from tensorboard_activis.capture.instances.patterns import Patterns
+from tensorboard_activis.capture.instances.patterns import MOST_POSITIONS, Patterns
 from tensorboard_activis.capture.torch.attention.figures import Heads
-
-#: The most positions of a pattern. Of a longer sequence, so many positions beside each other are one that it is at most these.
-MOST_POSITIONS = 256
 
 
 def attention_patterns(heads: Heads, mask: torch.Tensor | None) -> Patterns:

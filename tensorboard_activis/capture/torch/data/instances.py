@@ -12,6 +12,7 @@ from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_positions import BatchPositions
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.data.batch_forms import LABEL_KEYS, is_graph
+from tensorboard_activis.capture.depth import TextsOfTokens
 from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
@@ -169,6 +170,11 @@ class InstanceReader(BatchReader):
     def shift(self) -> int | None:
         """Of the labels of a language model; see `next_token_shift`. None for other models."""
         return self._shift
+
+    @property
+    def texts_of_tokens(self) -> TextsOfTokens | None:
+        """Gives the texts of tokens that a language model predicts; None of other models, and without a tokenizer."""
+        return None if self._shift is None or not self._names.are_known else self._names.of
 
     def logits(self, output: Any, instances: int) -> torch.Tensor | None:
         """The score of each class, or of each next token, of a batch; None where instances have no such single label."""

@@ -58,7 +58,7 @@ class DepthReader:
             node = reader.score.node
             self._probabilities = None if node is None else ends_in_probabilities(self._graph, node)
         depth = self.read(rows, logits, record.labels, shift=reader.shift, probabilities=self._probabilities)
-        return replace(record, depth=depth)
+        return replace(record, depth=replace(depth, texts=reader.texts_of_tokens))
 
     def new_notes(self) -> list[str]:
         """Why nothing is recorded, in words, if it has not been said of this model before."""

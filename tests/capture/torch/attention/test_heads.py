@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from tensorboard_activis import open_run
 from tensorboard_activis.torch import ActiVisLogger
-from tests.capture.torch.attention.models import HEADS, INSTANCES, LENGTH, cases, inputs_of, padding, shares_of_heads
+from tests.capture.head_shares import shares_of_heads
+from tests.capture.torch.attention.models import HEADS, INSTANCES, LENGTH, cases, inputs_of, padding
 
 
 @pytest.mark.parametrize("implementation", ["eager", "sdpa"])
