@@ -1,14 +1,11 @@
-"""Positions and heads of inputs that are odd but allowed: very short and long, packed, nested, of models that were pruned."""
+"""Positions and heads of inputs that are odd but allowed: very short and very long texts, models whose heads were pruned."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tensorboard_activis import open_run
 from tensorboard_activis.torch import ActiVisLogger
@@ -87,54 +84,3 @@ def test_pruned_heads(tmp_path: Path) -> None:
             assert values.shape == (9, attends.heads)
             np.testing.assert_allclose(values, expected[kept], atol=1e-3, rtol=1e-3)
         x = attends(x)
-
-
-class Packed(nn.Module):
-    """A recurrent network over sequences without their padding."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed, self.lstm, self.show, self.head = nn.Embedding(50, 6), nn.LSTM(6, 5), nn.Identity(), nn.Linear(5, 3)
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        embedded, lengths = self.embed(input_ids).transpose(0, 1), attention_mask.sum(1).cpu()
-        output, _ = self.lstm(pack_padded_sequence(embedded, lengths, enforce_sorted=False))
-        padded, _ = pad_packed_sequence(output, batch_first=True, total_length=input_ids.shape[1])
-        result: torch.Tensor = self.head(self.show(padded).sum(1) / attention_mask.sum(1, keepdim=True))
-        return result
-
-
-class Nested(nn.Module):
-    """An encoder whose layers get nested tensors on torch's fast path."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layer = nn.TransformerEncoderLayer(6, 2, 12, batch_first=True)
-        self.embed, self.show, self.head = nn.Embedding(50, 6), nn.TransformerEncoder(layer, 2), nn.Linear(6, 3)
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.head(
-            self.show(self.embed(input_ids), src_key_padding_mask=attention_mask == 0)[:, 0]
-        )
-        return result
-
-
-@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
-@pytest.mark.parametrize("make", [Packed, Nested])
-def test_packed_and_nested_sequences_lose_no_snapshot(tmp_path: Path, make: Any) -> None:
-    torch.manual_seed(3)
-    model = make().eval()
-    batches, real = [], []
-    for longest in (7, 4, 9):
-        mask = (
-            torch.arange(longest) < torch.cat([torch.tensor([longest]), torch.randint(1, longest + 1, (5,))])[:, None]
-        )
-        batches.append({"input_ids": torch.randint(1, 50, mask.shape) * mask, "attention_mask": mask.long()})
-        real += list(mask.numpy())
-    with ActiVisLogger(tmp_path, model, batches, reducer="max", task="none", strict=True) as logger:
-        logger.log(0)
-    snapshot = open_run(tmp_path).latest
-    assert snapshot.record.seen == 18
-    outputs = [each for batch in plain(model, batches, ["show"])["show"] for each in batch]
-    by_id = {at: output[: len(mask)][mask].T for at, (output, mask) in enumerate(zip(outputs, real, strict=True))}
-    check(snapshot, "show", by_id)

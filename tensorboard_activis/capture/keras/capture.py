@@ -172,6 +172,7 @@ class KerasCapture:
             eager, positions = recording.graph.origin == "tree", options["positions"]
             self._row = last_blocks(recording) if options["depth"] else None
             tail = None if self._row is None or self._row.problem else tail_of(model, self._row.keys)
+            self._has_tail = tail is not None
             self.forward = Forward(model, chosen, specs, eager=eager, positions=positions, tail=tail)
             self._pinned_forward = self.forward
             if data.pinned is not None:
@@ -253,8 +254,10 @@ class KerasCapture:
         size = forward.size(batch.instances)
         wanted = dict((None if pinned else positions.ask(metadata.ids, batch.instances, size)) or {})
         labels = self._instances.labels(batch)
-        if self._depth is not None:
-            wanted |= {PLACES: self._depth.places(labels, batch.instances, size)}
+        if self._has_tail:
+            zeros = np.zeros(size, np.int32)
+            places = zeros if self._depth is None else self._depth.places(labels, batch.instances, size)
+            wanted[PLACES] = places
         captured = random_stream.run(lambda: forward(batch, wanted))
         found = positions.read(captured.positions, captured.activations, pinned=pinned)
         record = self._instances.record(batch, metadata, captured, pinned=pinned)

@@ -196,6 +196,8 @@ class Forward:
             asked |= wanted_of(np.arange(size), count, min(self._positions, size))
         if self._tail is not None:
             asked.setdefault(PLACES, np.zeros(size, np.int32))
+        else:
+            asked.pop(PLACES, None)
         captured, states[:] = self._step(padded | asked, before)
         if self._plain is not None:
             _check_same(captured[1], self._plain(padded, before)[0][1])

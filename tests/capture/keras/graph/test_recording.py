@@ -184,13 +184,14 @@ def test_parts_of_an_output_are_nodes_and_masks_are_not():
     recording = record_graph(model, inputs_of(model))
     found = nodes(recording)
     assert {key for key, node in found.items() if node.kind == "module"} == {"", "embedded", "lstm", "attended"}
-    assert not [key for key, node in found.items() if node.kind == "operator"]
+    assert [key for key, node in found.items() if node.kind == "operator"] == ["attended/heads"]
+    assert (found["attended/heads"].type, found["attended/heads"].outputs[0].sizes) == ("heads · 2", (-1, 7, 2))
     assert (found["lstm[1]"].parent, found["lstm[1]"].outputs[0].sizes) == ("lstm", (-1, 3))
     assert "lstm" not in recording.observable
     assert {"lstm[0]", "lstm[1]", "attended"} <= recording.observable
     assert edges(recording) == {
         *(("/input", "embedded"), ("embedded", "lstm[0]"), ("embedded", "lstm[1]"), ("embedded", "lstm[2]")),
-        *(("lstm[0]", "attended"), ("attended", "/output[0]"), ("lstm[1]", "/output[1]")),
+        *(("lstm[0]", "attended/heads"), ("attended/heads", "/output[0]"), ("lstm[1]", "/output[1]")),
     }
 
 

@@ -122,6 +122,31 @@ def test_readings_are_those_of_plain_hooks(name: str, how: str, tmp_path: Path) 
         assert read["right"][-1] == pytest.approx(snapshot.record.metrics["accuracy"])
 
 
+class Vocabulary:
+    """A tokenizer, as far as single tokens go: of two, one begins a word and one goes on with it."""
+
+    def convert_ids_to_tokens(self, token: int) -> str:
+        return f"▁word{token}" if token % 2 else f"##part{token}"
+
+
+def test_tokens_of_a_language_model_have_the_texts_of_its_tokenizer(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    case = CASES["GPT-2"]
+    data = data_of(case)
+    model = case.make()
+    snapshot = logged(tmp_path / "texts", model, batches(data), tokenizer=Vocabulary())
+    plain = logged(tmp_path / "ids", model, batches(data))
+    read = arrays(snapshot)
+    text = {token: f" word{token}" if token % 2 else f"part{token}" for token in range(VOCABULARY)}
+    for row in range(INSTANCES):
+        one = snapshot.depth(row)
+        assert one.label == text[read["label"][row]]
+        for place, block in enumerate(one.blocks):
+            assert [each.class_ for each in block.scores] == [text[token] for token in read["top"][row, place]]
+            ids = [each.class_ for each in plain.depth(row).blocks[place].scores]
+            assert ids == [f"#{token}" for token in read["top"][row, place]]
+
+
 @pytest.mark.parametrize(("pool", "why"), [("mean", "the mean over its tokens"), ("concatenated", "'cat' takes")])
 def test_nothing_is_recorded_where_the_logits_are_of_more_than_one_token(pool: str, why: str, tmp_path: Path) -> None:
     """A note says why, in the first snapshot of a logger."""
