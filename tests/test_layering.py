@@ -98,8 +98,10 @@ FRAMEWORK_ROOMS = {
     "torch": {"torch/model", "torch/distributed", "torch/data", "torch/attention", "torch/graph", "torch/depth"},
     "keras/model": {"torch/model"},  # the state that torch has per thread, with Keras on torch
     "keras/data": set(),
-    "keras/graph": {"keras/model"},
-    "keras": {"keras/model", "keras/data", "keras/graph"},
+    "keras/attention": {"keras/model"},
+    "keras/graph": {"keras/model", "keras/attention"},
+    "keras/depth": {"keras/model", "keras/data", "keras/graph"},
+    "keras": {"keras/model", "keras/data", "keras/attention", "keras/graph", "keras/depth"},
     "flax": set(),
 }
 FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers", "flax", "jax"}

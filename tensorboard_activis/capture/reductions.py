@@ -66,3 +66,10 @@ _REDUCTIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "first": _first,
     "last": _last,
 }
+
+
+def real_first(ops: Any, real: Any) -> Any:
+    """Which positions are real, in order, and then the others: int32, as `real` [..., positions]."""
+    positions = ops.shape(real)[-1]
+    places = ops.arange(positions, dtype="int32")
+    return ops.cast(ops.argsort(ops.where(real, places, places + positions), axis=-1), "int32")

@@ -265,7 +265,7 @@ class KerasCapture:
             record = replace(record, repeatable=self._rerun.repeatable(batch.inputs))
         if self._depth is not None:
             own = self._instances.score.of(captured.outputs, batch.instances)
-            record = replace(record, depth=self._depth.read(captured, own, labels, batch.instances))
+            record = replace(record, depth=self._depth.read(captured.depth, own, labels, batch.instances))
         record = replace(record, patterns=kept_patterns(captured.patterns))
         sink(self._instances.with_positions(record, batch, captured, found))
 

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from tensorboard_activis.capture.batch_positions import PINNED, PINNED_POSITIONS, STORED, WINDOW, pinned_sizes
+from tensorboard_activis.capture.reductions import real_first
 
 #: Axes of positions that are recorded.
 _MOST_AXES = 3
@@ -73,7 +74,7 @@ def layer_positions(output: Any, axis: int, mask: Any, values: Any, wanted: dict
         )
         found["whole"] = _pooled(flat, sizes, stored)
     else:
-        columns = real_first(real)[:, None, :PINNED_POSITIONS]
+        columns = real_first(ops, real)[:, None, :PINNED_POSITIONS]
         count = ops.sum(ops.cast(real, "int32"), axis=1)[:, None, None]
         inside = ops.arange(ops.shape(columns)[2], dtype="int32") < count
         whole = ops.take_along_axis(
@@ -101,15 +102,8 @@ def _windows(values: Any, real: Any, peaks: Any) -> tuple[Any, Any]:
     starts = ops.minimum(ops.maximum(peaks - WINDOW // 2, 0), ops.maximum(count - WINDOW, 0))
     numbers = ops.expand_dims(starts, -1) + ops.arange(WINDOW, dtype="int32")
     places = ops.minimum(numbers, ops.shape(values)[-1] - 1)
-    places = ops.take_along_axis(real_first(real), places, axis=-1)
+    places = ops.take_along_axis(real_first(ops, real), places, axis=-1)
     return ops.where(numbers < ops.expand_dims(count, -1), ops.take_along_axis(values, places, axis=-1), np.nan), starts
-
-
-def real_first(real: Any) -> Any:
-    """Which positions are real, in order, and then the others: int32, as `real` [..., positions]."""
-    positions = ops.shape(real)[-1]
-    places = ops.arange(positions, dtype="int32")
-    return ops.cast(ops.argsort(ops.where(real, places, places + positions), axis=-1), "int32")
 
 
 def _pooled(values: Any, sizes: list[Any], stored: Any) -> Any:

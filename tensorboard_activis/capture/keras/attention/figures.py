@@ -7,7 +7,7 @@ from keras import ops
 
 from tensorboard_activis.capture.instances.patterns import MOST_POSITIONS
 from tensorboard_activis.capture.keras.attention.calls import AttentionCall
-from tensorboard_activis.capture.keras.positions import real_first
+from tensorboard_activis.capture.reductions import real_first
 
 #: Shares of attention of one instance that are computed at a time.
 _AT_ONCE = 1 << 19
@@ -155,7 +155,7 @@ def _target(name: str, positions: Any, mask: Any, columns: Any) -> tuple[Any, An
     if mask is None:
         return ops.maximum(own - 1, 0), own > 0
     number = ops.take(ops.cumsum(ops.cast(mask, "int32"), axis=1), own[0], axis=1) - 2
-    order = real_first(ops.cast(mask, "bool"))
+    order = real_first(ops, ops.cast(mask, "bool"))
     return ops.take_along_axis(order, ops.maximum(number, 0), axis=1), number >= 0
 
 

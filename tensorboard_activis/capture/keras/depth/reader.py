@@ -1,11 +1,12 @@
 """Reads prediction by depth of one model, if after the last block it says what the model itself says."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tensorboard_activis.capture.depth import DepthRecord, depth_record
 from tensorboard_activis.capture.keras.depth.blocks import BlockRow, problem_of
 from tensorboard_activis.capture.keras.depth.tail import Tail
-from tensorboard_activis.capture.keras.forward import Captured
 
 #: How far the logits after the last block may be from the model's own, as a share of the largest; in half precision.
 _TOLERANCE, _HALF_TOLERANCE = 1e-3, 3e-2
@@ -55,15 +56,16 @@ class DepthReader:
         return places
 
     def read(
-        self, captured: Captured, own: np.ndarray | None, labels: np.ndarray | None, instances: int
+        self, found: Mapping[str, np.ndarray], own: np.ndarray | None, labels: np.ndarray | None, instances: int
     ) -> DepthRecord:
         """What is read of a batch.
 
         Arguments:
+            found: by key path of an output, what the model says after each block: float32 [instances, blocks, classes].
             own: the model's own score, [instances, classes] or [instances, positions, classes].
             labels: class indices [instances], or of tokens [instances, positions].
         """
-        logits = captured.depth.get(self._path)
+        logits = found.get(self._path)
         if not self.problem and self._tail is not None and self._tail.problem:
             self.problem = problem_of(self._row.last, self._tail.problem)
         elif not self.problem and (logits is None or own is None):

@@ -1,20 +1,27 @@
 """Adds the heads of attention to a graph: nodes below the layer that computes it, which are layers to record themselves."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tensorboard_activis.capture.graph.heads import CROSS_FIGURES, FIGURES, heads_type
 from tensorboard_activis.capture.keras.attention.calls import Ends, heads_of
+from tensorboard_activis.capture.keras.graph.nodes import DraftNode
 from tensorboard_activis.schema import Shape
 
-if TYPE_CHECKING:
-    from tensorboard_activis.capture.keras.graph.builder import GraphBuilder
-
 HEADS = "heads"
+
+
+class Building(Protocol):
+    """What is needed of the graph that is built; see `GraphBuilder`."""
+
+    queries: dict[str, list[str]]
+    sources: dict[int, str]
+    edges: dict[tuple[str, str], Any]
+
+    def begin(self, key: str, operation: Any, path: str, number: int, kind: str, parent: str | None) -> DraftNode:
+        """Adds a node."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class SeenHeads:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         origins: Callable[[list[Any]], list[Any]] = lambda tensors: tensors,
-    ) -> SeenHeads | None:
+    ) -> "SeenHeads | None":
         """Those of a call; None of a layer whose heads cannot be seen, or that has none.
 
         Arguments:
@@ -56,7 +63,7 @@ class SeenHeads:
         return cls(count, rows, columns, origins([ends.query]), origins([ends.value]), ends.query is ends.value)
 
 
-def add_heads(builder: GraphBuilder, parent: str, seen: SeenHeads) -> str:
+def add_heads(builder: Building, parent: str, seen: SeenHeads) -> str:
     """Adds a node for heads, and nodes inside for what is recorded of them; returns its key."""
     key = f"{parent}/{HEADS}"
     cross = _is_cross(builder, seen)
@@ -72,7 +79,7 @@ def add_heads(builder: GraphBuilder, parent: str, seen: SeenHeads) -> str:
     return key
 
 
-def _is_cross(builder: GraphBuilder, seen: SeenHeads) -> bool:
+def _is_cross(builder: Building, seen: SeenHeads) -> bool:
     """Whether what is looked at is another sequence: of other inputs, when attention before is followed by what looks alone."""
     if seen.same:
         return False
@@ -86,7 +93,7 @@ def _is_cross(builder: GraphBuilder, seen: SeenHeads) -> bool:
     return bool(looking or looked_at) and not looking & looked_at
 
 
-def _starts(builder: GraphBuilder, before: Mapping[str, Sequence[str]], tensors: Sequence[Any]) -> set[str]:
+def _starts(builder: Building, before: Mapping[str, Sequence[str]], tensors: Sequence[Any]) -> set[str]:
     """Keys of the nodes without a source that tensors are computed from."""
     pending = [source for tensor in tensors if (source := builder.sources.get(id(tensor))) is not None]
     seen, starts = set(pending), set()
