@@ -275,12 +275,10 @@ class Depth:
         layers: keys of the blocks in the graph, in the order in which they run.
         top: int32 [instances, blocks, 5]: the likeliest classes or tokens, -1 where there are fewer or nothing was read.
         score: float16 [instances, blocks, 5]: their probabilities.
-        rank: int32 [instances, blocks]: place of the label, from 1; 0 where it is not known.
-        label: int32 [instances]: the class or token that `rank` is of; -1 where there is none.
+        rank, label: int32 [instances, blocks]: place of the label, from 1, 0: unknown; int32 [instances]: the label, -1: none.
         right: float64 [blocks]: share of the counted instances whose label comes first; NaN if none is counted.
         counted: how many of the instances seen have a label whose place is known.
-        token: what is read of each instance: "first" or "last" (token), "next" (the last token whose next one is known), or ""
-            (all of it, where it has no tokens).
+        token: what is read of each instance: "first", "last", "next" (the last token whose next one is known) or "" (all of it).
         texts: of the tokens in `top` and `label`, where a tokenizer gave them.
     """
 
