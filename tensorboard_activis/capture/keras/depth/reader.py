@@ -81,9 +81,10 @@ class DepthReader:
             known = None
             if labels is not None:
                 target = np.minimum(places + self._shift, labels.shape[1] - 1)
-                known = np.where((labels >= 0).any(axis=1), labels[each, target], -1)
+                labelled: np.ndarray = np.any(labels >= 0, axis=1)
+                known = np.where(labelled, labels[each, target], -1)
                 # Without a label there is no position to read.
-                logits = np.where((labels >= 0).any(axis=1)[:, None, None], logits, np.nan)
+                logits = np.where(labelled[:, None, None], logits, np.nan)
         elif known is not None and known.ndim == 2:
             known = known.argmax(axis=1)
         if not self._is_same(logits[:, -1], own.reshape(instances, -1)):
