@@ -3,36 +3,17 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { SnapshotRef } from "../../api/source";
-import type { InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
-import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
-import { positionsText } from "../../layout/instanceMaps";
 import { chooseDetailLayer, select } from "../../state/actions";
-import { isHeads } from "../../state/attention";
 import { loadCode } from "../../state/code";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
-import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
-import {
-  classOfRow,
-  detailLayer,
-  hasSeveralLabels,
-  instanceName,
-  labelName,
-  layerTitle,
-  nameOf,
-  neuronName,
-  noun,
-  openLayers,
-  outputLayers,
-  rowName,
-  subsetsByName,
-} from "../../state/derived";
+import { instanceOf, layers, neuronOf, snapshot, subsetOf } from "../../state/data";
+import { detailLayer, instanceName, layerTitle, nameOf, neuronName, openLayers } from "../../state/derived";
 import { drawnHistory } from "../../state/histories";
 import { isSaidAbove, type Load } from "../../state/loads";
-import { sameNeuronWords } from "../../state/neuronPairs";
 import { storedPanes, tallDetail, togglePane } from "../../state/panes";
-import { parseRowKey, type RowKey, rowKey, subsetOfKey } from "../../state/rowKeys";
+import { parseRowKey } from "../../state/rowKeys";
 import { keyOf, rowQuery } from "../../state/rows";
 import { detailPinned, neuronFace } from "../../state/view";
 import { IconButton } from "../controls/Icon";
@@ -43,7 +24,7 @@ import type { Option } from "../controls/Menu";
 import { Name } from "../controls/Name";
 import { SaveButton } from "../controls/SaveButton";
 import { Select } from "../controls/Select";
-import { ClassName, RowSwatch, Swatch } from "../controls/Swatch";
+import { InstanceTitle, NeuronTitle, SubsetTitle } from "./DetailTitle";
 import "./detailStyles";
 import { head } from "./headFace";
 import { InstanceBody } from "./InstanceBody";
@@ -57,7 +38,6 @@ import { subsetColour } from "./subsetColour";
 import { classIndex } from "./WhyNot";
 
 const InstanceTwins = lazy("The comparison", () => import("./compareInstance"), "InstanceTwins");
-const InstanceTwinsTitle = lazy("The comparison", () => import("./compareInstance"), "InstanceTwinsTitle");
 
 /** Title line (the only part when collapsed) and detail of the subject. */
 export function DetailView(): JSX.Element {
@@ -252,97 +232,6 @@ const current = <Q extends SnapshotRef, T>(load: Load<Q, T>, isOfSubject: (query
   (isSaidAbove(load.error) && load.query?.run === currentSnapshot.value?.run && load.query && isOfSubject(load.query))
     ? load
     : { ...load, value: null };
-
-function InstanceTitle({
-  index,
-  suggested,
-  detail,
-}: {
-  index: number;
-  suggested: boolean;
-  detail: InstanceDetail | null;
-}): JSX.Element {
-  const [known, comparing] = [columns.value.value, comparedSnapshot.value !== null];
-  const verdict = known?.correct[index];
-  const [label, prediction] = [known?.label[index], known?.prediction[index]];
-  const classes = snapshot.value.value?.task === "classification";
-  const named = (name: string, value: number | undefined): JSX.Element | null =>
-    value === undefined || value === -1 || Number.isNaN(value) ? null : (
-      <span class="detail-pair">
-        <span class="second">{name}</span> {classes ? <ClassName index={value} /> : <b>{labelName(value)}</b>}
-      </span>
-    );
-  return (
-    <>
-      <h2>
-        {noun.value[0]!.toUpperCase() + noun.value.slice(1)} {instanceName(index)}
-      </h2>
-      {hasSeveralLabels(snapshot.value.value?.task) && detail?.index === index ? (
-        <span class="detail-pair cut">
-          <span class="second">labels</span> <b class="cut">{detail.label || "none"}</b>{" "}
-          <span class="second">predicted</span> <b class="cut">{detail.prediction || "none"}</b>
-        </span>
-      ) : (
-        <>
-          {named("label", label)}
-          {!comparing && named("predicted", prediction)}
-        </>
-      )}
-      {snapshot.value.value?.task === "ranking" && (
-        <span class="detail-pair">
-          <span class="second">score</span> <b>{short(known?.score[index])}</b>
-        </span>
-      )}
-      {comparing && <InstanceTwinsTitle index={index} />}
-      {!comparing && verdict === 0 && <b class="accent">wrong</b>}
-      {!comparing && verdict === 1 && <span class="second">right</span>}
-      {suggested && <span class="caption cut">the {verdict === 0 ? "most confident" : "largest"} error</span>}
-    </>
-  );
-}
-
-function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.Element {
-  const [info, type] = [layers.value.get(layer), graph.value.value?.nodes.find(({ key }) => key === layer)?.type];
-  return (
-    <>
-      <h2>{isHeads(layer) ? `Head ${neuron}` : neuronName(layer, neuron)}</h2>
-      {outputLayers.value.has(layer) && <Swatch index={neuron} />}
-      <span class="caption cut">
-        {[
-          type,
-          info && `of ${integer(info.neurons)}`,
-          info && info.reducer !== "none" ? info.reducer : "",
-          positionsText(info?.positions ?? []),
-        ]
-          .filter(Boolean)
-          .join(" · ")}
-      </span>
-      <span class="caption cut">{sameNeuronWords(layer, neuron)}</span>
-    </>
-  );
-}
-
-function SubsetTitle({ row }: { row: RowKey }): JSX.Element {
-  const [subset, named] = [
-    subsetsByName.value.get(subsetOfKey(row) ?? ""),
-    rows.value.find((one) => rowKey(one) === row) ?? parseRowKey(row),
-  ];
-  const shareText =
-    subset && snapshot.value.value ? ` · ${percent(subset.count / Math.max(1, snapshot.value.value.seen))}` : "";
-  return (
-    <>
-      <h2 class="cut">
-        {classOfRow(row) >= 0 ? "Class" : "Subset"} {named ? rowName(named) : ""}
-      </h2>
-      <RowSwatch row={row} />
-      {subset && (
-        <span class="caption">
-          {integer(subset.count)} instances{shareText}
-        </span>
-      )}
-    </>
-  );
-}
 
 /** Legend of the two charts: the instance's diamond, mean ± sd of the two classes. */
 function Legend({ own, predicted, index }: { own: string; predicted: string; index: number }): JSX.Element {
