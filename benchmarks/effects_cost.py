@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,7 @@ def measure(title: str, model: nn.Module, data: Any, layers: list[str] | None, r
         for step in range(repeats + 1):  # the first of each is not counted
             for name in taken:
                 run: Callable[[], Any] = (
-                    (lambda: plain(model, data))
-                    if name == "plain"
-                    else (lambda name=name, step=step: loggers[name].log(step))
+                    partial(plain, model, data) if name == "plain" else partial(loggers[name].log, step)
                 )
                 begun = time.process_time()
                 run()

@@ -25,8 +25,7 @@ from sklearn.datasets import load_digits
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from _trials import CLASSES, Trial, found_in, logged, relabelled, scattered, shuffled, trial
-
+from benchmarks._trials import CLASSES, Trial, found_in, logged, relabelled, scattered, shuffled, trial
 from tensorboard_activis.capture.instances.training_data import TrainingData
 from tensorboard_activis.query.findings.concepts import concepts
 from tensorboard_activis.query.findings.dead import dead

@@ -58,7 +58,8 @@ class Transformer(nn.Module):
         x = self.embedding(tokens)
         for block in self.blocks:
             x = block(x)
-        return self.head(x.mean(dim=1))
+        scores: torch.Tensor = self.head(x.mean(dim=1))
+        return scores
 
 
 def transformer() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:

@@ -32,7 +32,7 @@ class Witness(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         after = self.weights()
         self.ratios.append(
-            {name: np.linalg.norm(after[name] - old) / np.linalg.norm(old) for name, old in self.before.items()}
+            {name: float(np.linalg.norm(after[name] - old) / np.linalg.norm(old)) for name, old in self.before.items()}
         )
         self.losses.append(logs["loss"])
 

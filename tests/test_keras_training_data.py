@@ -37,6 +37,7 @@ def test_duplicates(tmp_path: Path, form: Any) -> None:
     ids, rows = table["id"].to_pylist(), table["training_row"].to_pylist()
     assert {ids[i]: rows[i] for i in found.instances} == {20: 4, 30: 9}
     assert found.subset == 'in_training == "same"'
+    assert run.latest.record.training is not None
     assert run.latest.record.training.instances == 40
 
 

@@ -13,10 +13,10 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import QueryError, UnreadableError
+from tensorboard_activis.query.matrix.class_means import class_statistics
 from tensorboard_activis.query.matrix.matrix import matrix
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.statistic import STATISTICS
-from tensorboard_activis.query.neurons.instance import class_statistics
 from tensorboard_activis.query.neurons.subset import differences
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
 from tests.processes import run_threads

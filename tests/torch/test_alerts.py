@@ -10,6 +10,7 @@ from torch import nn
 
 from tensorboard_activis import open_run
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.query.findings.finding import Finding
 from tensorboard_activis.torch import ActiVisLogger
 
 
@@ -17,7 +18,7 @@ def network(dead: int = 3) -> nn.Sequential:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 4))
     with torch.no_grad():
-        model[0].bias[:dead] = -100.0  # type: ignore[index, operator]
+        model[0].bias[:dead] = -100.0  # type: ignore[operator]
     return model.eval()
 
 
@@ -27,7 +28,7 @@ def data() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_each_finding_is_told_once_with_the_words_of_the_tab(tmp_path: Path):
-    told = []
+    told: list[Finding] = []
     model = network()
     with ActiVisLogger(tmp_path, model, data(), on_finding=told.append) as activis:
         activis.log(1)
@@ -35,7 +36,7 @@ def test_each_finding_is_told_once_with_the_words_of_the_tab(tmp_path: Path):
         activis.log(2)
         assert [finding.title for finding in told if finding.kind == "dead"] == first
         with torch.no_grad():
-            model[0].bias[3:5] = -100.0  # type: ignore[index, operator]
+            model[0].bias[3:5] = -100.0  # type: ignore[operator]
         activis.log(3)
     dead = [finding for finding in told if finding.kind == "dead"]
     assert {finding.step for finding in dead} == {1, 3}
@@ -50,7 +51,7 @@ def test_one_warning_for_each_kind(tmp_path: Path):
     with ActiVisLogger(tmp_path, model, data(), alerts=True) as activis, pytest.warns(ActiVisWarning) as warned:
         activis.log(1)
         with torch.no_grad():
-            model[0].bias[3:5] = -100.0  # type: ignore[index, operator]
+            model[0].bias[3:5] = -100.0  # type: ignore[operator]
         activis.log(2)
         activis.log(3)
     dead = [str(one.message) for one in warned if "Said once for dead" in str(one.message)]

@@ -69,7 +69,8 @@ def test_their_pass_is_no_path_of_the_graph(tmp_path: Path, data: Any, pinned: A
 
     logged(tmp_path, Branching(), data, pinned=pinned)
     graph = open_run(tmp_path).graph
-    assert not [each for each in (*graph.nodes, *graph.edges) if each.branch]
+    assert not [each for each in graph.nodes if each.branch]
+    assert not [each for each in graph.edges if each.branch]
     assert open_run(tmp_path).latest.record.pinned == 2
 
 

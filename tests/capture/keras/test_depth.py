@@ -43,7 +43,9 @@ class Subclassed(keras.Model):
         super().__init__()
         self.embed = layers.Embedding(TOKENS, WIDTH)
         self.blocks = [Block(name=f"block{index}") for index in range(BLOCKS)]
-        self.norm, self.head = layers.LayerNormalization(), None if language else layers.Dense(CLASSES)
+        self.norm = layers.LayerNormalization()
+        if not language:
+            self.head = layers.Dense(CLASSES)
         self.language, self.skip = language, skip
 
     def call(self, ids: Any) -> Any:
@@ -254,4 +256,4 @@ def test_no_depth_where_it_is_not_wanted_or_there_is_none(tmp_path: Path) -> Non
     snapshot = logged(tmp_path / "single", single, x, y)
     assert (snapshot.record.depth, snapshot.notes) == (None, ())
     with pytest.raises(ConfigurationError, match="depth must be True or False"):
-        ActiVisCallback(tmp_path / "no", x, depth="yes")
+        ActiVisCallback(tmp_path / "no", x, depth="yes")  # type: ignore[arg-type]

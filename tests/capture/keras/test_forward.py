@@ -49,7 +49,7 @@ def test_convolutions_shared_calls_and_nested_models():
     model = keras.Model(image, layers.GlobalMaxPooling2D(name="pooled")(again + inner(inner(again))))
     x = RANDOM.normal(size=(9, 7, 5, 3)).astype("float32")
 
-    activations, outputs, _, _ = forward_of(model, ["conv", "conv@1", "inner*", "inner.deep*", "pooled"])(x)
+    activations, outputs, *_ = forward_of(model, ["conv", "conv@1", "inner*", "inner.deep*", "pooled"])(x)
     first, second = predicted(image, [conv._inbound_nodes[0].outputs[0], conv._inbound_nodes[1].outputs[0]], x)
     parts = keras.Model(inner.inputs, [inner.get_layer("deep").output, inner.output])
     (deep, once), expected = parts.predict(second, verbose=0), {"conv": first, "conv@1": second}
@@ -150,7 +150,7 @@ def test_subclassed_layers_are_captured_by_path():
     x = RANDOM.normal(size=(7, 4)).astype("float32")
     model(x)
     specs = keras.KerasTensor((None, 4))
-    activations, outputs, _, _ = forward_of(model, ["one.inner", "one.inner@1", "two"], specs)(x)
+    activations, outputs, *_ = forward_of(model, ["one.inner", "one.inner@1", "two"], specs)(x)
     one, two = model.blocks
     first = one(x)
     np.testing.assert_allclose(activations["one.inner"], values(one.inner(x)), rtol=1e-6)
@@ -177,7 +177,7 @@ def test_fixed_batch_size_is_filled_up_and_cut_again():
     table = keras.Input(batch_shape=(4, 5, 3))
     model = keras.Model(table, layers.LSTM(2, stateful=True, name="lstm")(table))
     x = RANDOM.normal(size=(3, 5, 3)).astype("float32")
-    activations, outputs, _, _ = forward_of(model, ["lstm"])(x)
+    activations, outputs, *_ = forward_of(model, ["lstm"])(x)
     assert activations["lstm"].shape == outputs.shape == (3, 2)
     before = [np.asarray(variable) for variable in model.variables]
     again, *_ = forward_of(model, ["lstm"])(x)
@@ -241,7 +241,7 @@ def test_layer_inside_a_loop_is_left_out_or_refused():
     model, specs = Looping(), keras.KerasTensor((None, 4))
     model(np.zeros((2, 4), "float32"))
     forward = forward_of(model, None, specs)
-    activations, outputs, _, _ = forward(np.ones((2, 4), "float32"))
+    activations, outputs, *_ = forward(np.ones((2, 4), "float32"))
     assert "step" not in activations
     np.testing.assert_array_equal(activations["out"], outputs)
     with pytest.raises(ConfigurationError, match="'step' cannot be recorded"):

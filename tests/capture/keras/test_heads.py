@@ -107,7 +107,7 @@ def test_figures_are_those_of_the_scores(
     snapshot = logged(tmp_path, model, x, y=np.arange(INSTANCES) % 4, pinned=x[:3])
     mixed, real = (numpy(each) for each in before(x))
     given = keras.ops.convert_to_tensor(mixed)
-    masks = {}
+    masks: dict[str, Any] = {}
     if masked and single:
         masks = {"mask": [keras.ops.convert_to_tensor(real)] * 2}
     elif masked and "grouped" in kind:

@@ -54,7 +54,7 @@ def test_operators_of_a_subclassed_model():
     model(x)
     names = ["one.first", "one/relu", "one/add", "one/relu_1", "two", "two/relu", "/split[0]", "/split[1]", "out"]
     forward = forward_of(model, names, specs)
-    activations, outputs, _, _ = forward(x)
+    activations, outputs, *_ = forward(x)
     one, two = model.blocks
     hidden = np.maximum(as_array(one.first(x)), 0)
     added = as_array(one.second(hidden)) + x

@@ -18,7 +18,7 @@ def test_lightning(tmp_path: Path):
 
     losses = []
 
-    class Module(lightning.LightningModule):
+    class Module(lightning.LightningModule):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.fc1, self.fc2 = nn.Linear(8, 6), nn.Linear(6, 3)

@@ -164,7 +164,7 @@ def test_a_closure_computes_gradients_inside_of_the_step(tmp_path: Path):
 
     with ActiVisLogger(tmp_path, model, health=1):
         for _ in range(3):
-            optimizer.step(closure)
+            optimizer.step(closure)  # type: ignore[arg-type]
     health = open_run(tmp_path).health
     np.testing.assert_allclose(health.of("gradient_norm", "0"), norms, rtol=DIGITS)
     np.testing.assert_allclose(health.loss, losses, rtol=1e-6)
@@ -193,7 +193,7 @@ def test_what_is_not_finite_is_infinite_and_what_is_frozen_unknown(tmp_path: Pat
     model, _ = begun()
     model.conv.requires_grad_(False)
     with torch.no_grad():
-        model.fc2.weight[0, 0] = float("nan")
+        model.fc2.weight[0, 0] = float("nan")  # type: ignore[union-attr, operator]
     optimizer = torch.optim.SGD([one for one in model.parameters() if one.requires_grad], 0.1)
     with ActiVisLogger(tmp_path, model, health=1):
         train(model, optimizer, 2)
@@ -268,7 +268,7 @@ def mixture() -> nn.Module:
 def test_the_load_of_experts(tmp_path: Path):
     model, optimizer = begun(mixture)
     with torch.no_grad():
-        model.gate.bias[2] = 100.0
+        model.gate.bias[2] = 100.0  # type: ignore[union-attr, operator]
     x = torch.randn(50, 8)
     with ActiVisLogger(tmp_path, model, health=1):
         for _ in range(12):
@@ -312,8 +312,8 @@ def test_loads_of_hugging_faces_mixture_are_those_of_its_router(tmp_path: Path):
 def test_a_compiled_model_has_gradients_and_says_what_it_has_not(tmp_path: Path):
     model, optimizer = begun()
     compiled = torch.compile(model, backend="eager")
-    with ActiVisLogger(tmp_path, compiled, health=1):
-        train(compiled, optimizer, 5)
+    with ActiVisLogger(tmp_path, compiled, health=1):  # type: ignore[arg-type]
+        train(compiled, optimizer, 5)  # type: ignore[arg-type]
     health = open_run(tmp_path).health
     assert health.steps.tolist() == [0, 1, 2, 3, 4]
     assert np.isfinite(health.of("gradient_norm", "fc1")).all()
