@@ -210,6 +210,18 @@ interface Words {
   change: NodeChange | undefined;
 }
 
+/** The row's width for its rung: none for a bar where it would hide what differs. */
+function roomOfRung(
+  width: number,
+  title: string,
+  weight: number,
+  rung: LayerRung | undefined,
+  change: NodeChange | undefined,
+): number {
+  if (!change?.said) return width;
+  return saidIn(change, width - rungWidth(rung, width) - widthOf(title, 12, weight) - MARK) ? width : 0;
+}
+
 function Layer({ box, item, marked, rung, change }: Words): JSX.Element {
   const { x, y, width, rail } = box;
   const colours = tokens.value;
@@ -219,8 +231,9 @@ function Layer({ box, item, marked, rung, change }: Words): JSX.Element {
   const title = nodeTitle(item);
   const type = title === item.name ? typeText(item) : "";
   const end = (item.kind === "input" || item.kind === "output") && item.depth === 0;
-  const room = right - left - rungWidth(rung, right - left);
   const weight = item.recorded ? 500 : 400;
+  const rungRoom = roomOfRung(right - left, title, weight, rung, change);
+  const room = right - left - rungWidth(rung, rungRoom);
   const name = cutInside(title, room - (change ? MARK : 0), 12, weight, sharedInTitle(item));
   const nameEnd = left + widthOf(name, 12, weight);
   const wordsAt = nameEnd + (change ? MARK : 10);
@@ -266,7 +279,7 @@ function Layer({ box, item, marked, rung, change }: Words): JSX.Element {
           <text x={wordsAt} y={middle + 4.2} font-size={12} fill={change ? colours.text : colours.text2}>
             {typed}
           </text>
-          {rung && <RungView rung={rung} right={right} middle={middle} room={right - left} />}
+          {rung && <RungView rung={rung} right={right} middle={middle} room={rungRoom} />}
           <StripView name={item.key} x={left} y={y + 20} width={right - left} />
         </>
       ) : (
@@ -285,7 +298,8 @@ function Module({ box, item, marked, rung, change }: Words): JSX.Element {
   const wide = form === "open";
   const left = rail + (item.recorded ? 12 : 0);
   const title = nodeTitle(item);
-  const room = right - left - rungWidth(rung, right - left);
+  const rungRoom = roomOfRung(right - left, title, 500, rung, change);
+  const room = right - left - rungWidth(rung, rungRoom);
   const name = cutInside(title, room - (change ? MARK : 0), 12, 500, sharedInTitle(item));
   const nameEnd = left + widthOf(name, 12, 500);
   const alone = item.recorded && (wide || item.inside === 1);
@@ -324,7 +338,7 @@ function Module({ box, item, marked, rung, change }: Words): JSX.Element {
           {typed}
         </text>
       )}
-      {rung && <RungView rung={rung} right={right} middle={middle} room={right - left} />}
+      {rung && <RungView rung={rung} right={right} middle={middle} room={rungRoom} />}
       {own.length > 0 && <Joined names={own} x={rail} y={y + (wide ? 20 : 22)} width={right - rail} />}
     </g>
   );
