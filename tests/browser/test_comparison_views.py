@@ -1,6 +1,5 @@
 """A comparison in the projections, the instances and the drawer: two runs that kept different instances, two steps of one."""
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
 from tests.browser.recorded import data_of
+from tests.browser.test_detail import regressed
 from tests.browser.test_tour import FIRST, SECOND, layer
 from tests.records import CLASSES, Data, small_data, write_run
 
@@ -267,24 +267,19 @@ def test_the_drawer_says_what_both_say(two: tuple[Path, str], open_tab: OpenTab,
         shown = re.findall(r"\d\.\d\d", " ".join(line.locator(".detail-score").all_text_contents()))
         np.testing.assert_allclose(np.array(shown, float), shares, atol=0.0051)
 
-    def why(snapshot: Snapshot, at: int, own: str, instead: str) -> list[int]:
-        """Neurons on which it is like `own` and unlike `instead`, where the two differ: by Hedges' g, the largest first."""
-        summary = snapshot.summary("stem/relu")
-        value = snapshot.activations("stem/relu")[at].astype(float)
-        rows = [summary.subsets.index(name) for name in (own, instead)]
-        (mean, rest_mean), (std, rest_std) = summary.mean[rows].astype(float), summary.std[rows].astype(float)
-        n, rest = (int(np.ravel(summary.count[position])[0]) for position in rows)
-        degrees = n + rest - 2
-        correction = math.exp(math.lgamma(degrees / 2) - math.lgamma((degrees - 1) / 2)) / math.sqrt(degrees / 2)
-        effect = np.abs(mean - rest_mean) / np.sqrt((n * std**2 + rest * rest_std**2) / degrees) * correction
-        like = (np.abs(value - mean) <= std) & (np.abs(value - rest_mean) >= rest_std) & (effect >= 1)
-        return sorted(np.flatnonzero(like).tolist(), key=lambda neuron: -effect[neuron])
+    def why_not(snapshot: Snapshot, at: int, own: str, predicted: str) -> list[int]:
+        """Neurons by what its margin for `own` would gain if they had their mean over that class, by scikit-learn's ridge."""
+        activations, summary = snapshot.activations("stem/relu").astype(float), snapshot.summary("stem/relu")
+        _, weights = regressed(activations, snapshot.activations("head").astype(float))
+        apart = weights[CLASSES.index(predicted)] - weights[CLASSES.index(own)]
+        effects = apart * (activations[at] - summary.mean[summary.subsets.index(own)])
+        return [neuron for neuron in np.argsort(-effects, kind="stable").tolist()[:5] if effects[neuron] > 0]
 
-    for name, snapshot, at, own, instead in (("one", one, index, label, taken), ("two", other, there, taken, label)):
-        section, neurons = drawer.get_by_role("region", name=f"Why in {name}"), why(snapshot, at, own, instead)
-        expect(section).to_contain_text(f"Why {own}, not {instead}" if neurons else f"Far from {instead}")
+    for name, snapshot, at, own, predicted in (("one", one, index, taken, label), ("two", other, there, label, taken)):
+        section = drawer.get_by_role("region", name=f"Why in {name}")
+        expect(section).to_contain_text(f"Why not {own} · {name}")
         listed = re.findall(r"Neuron n?(\d+)", " ".join(section.locator("button").all_text_contents()))
-        assert [int(neuron) for neuron in listed][: len(neurons)] == neurons
+        assert [int(neuron) for neuron in listed] == why_not(snapshot, at, own, predicted)
         assert listed
 
     # A neuron: both distributions; a subset: the accuracy in both.

@@ -172,6 +172,7 @@ class MaskOfPlaces(layers.Layer):
         return x * 2
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask attached to it")
 def test_layers_with_other_masks_say_that_they_have_no_positions(tmp_path: Path) -> None:
     given = keras.Input((4, 5, 3))
     masked = MaskOfPlaces(name="masked")(given)
