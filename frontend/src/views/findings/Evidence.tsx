@@ -115,6 +115,12 @@ function ByLayer({ known }: { known: Figures }): JSX.Element {
   const [accuracy, shuffled] = [of("accuracy"), of("shuffled")];
   return (
     <table class="finding-layers">
+      <colgroup>
+        <col />
+        <col />
+        <col />
+        <col />
+      </colgroup>
       <thead>
         <tr class="caption">
           <th>layer</th>
