@@ -97,6 +97,9 @@ def _lie(found: Message, chance: random.Random) -> None:
         fields = list(here.DESCRIPTOR.fields)
         field = chance.choice(fields)
         value = getattr(here, field.name)
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            _lie_in_map(value, field.message_type, chance)
+            return
         if field.message_type is not None:
             if not field.is_repeated:
                 if chance.random() < 0.1:
@@ -114,6 +117,15 @@ def _lie(found: Message, chance: random.Random) -> None:
         else:
             setattr(here, field.name, _scalar(field, chance, value))
         return
+
+
+def _lie_in_map(value: Any, entry: Any, chance: random.Random) -> None:
+    if value and chance.random() < 0.4:
+        del value[chance.choice(list(value))]
+        return
+    key, held = entry.fields_by_name["key"], entry.fields_by_name["value"]
+    for _ in range(_few(chance.choice((1, 1, 5, 3_000)), 20)):
+        value[_scalar(key, chance, None)] = _scalar(held, chance, None)
 
 
 def _lie_in_list(value: Any, chance: random.Random) -> None:
