@@ -49,7 +49,10 @@ class Runs:
         if step not in entries:
             steps = ", ".join(str(step) for step in list(entries)[:20]) or "none"
             raise NotFoundError(f"The run {run:.80} has no snapshot of step {step}. There are: {steps}.")
-        return self._reader(scope, directory, entries[step])
+        reader = self._reader(scope, directory, entries[step])
+        # Read at once: TensorBoard may replace it. Those of other steps are read when they are looked at.
+        _ = reader.record
+        return reader
 
     def snapshots(
         self, scope: RequestScope, run: str, choose: Callable[[list[int]], Collection[int]] | None = None

@@ -50,6 +50,7 @@ def test_json(logdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "neurons": [3],
         "instances": [],
         "step": 2,
+        "target": None,
     }
 
 

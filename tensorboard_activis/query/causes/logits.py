@@ -12,7 +12,7 @@ import numpy as np
 
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.arithmetic.halffloat import widen
-from tensorboard_activis.query.instances.classes import label_values
+from tensorboard_activis.query.instances.classes import highest_class, label_values
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader, once_per_snapshot
 
@@ -71,9 +71,8 @@ def logits(snapshot: SnapshotReader) -> Logits | str:
         return "The recorded scores of the classes do not belong together."
     if classes.shape[1] < 2:
         return "There is one class only, and no other to compare it with."
-    labels = label_values(snapshot)
     named = len(snapshot.record.class_names)
-    least = named or 1 + max(int(classes.max(initial=-1)), -1 if labels is None else int(labels.max(initial=-1)))
+    least = named or 1 + max(int(classes.max(initial=-1)), highest_class(label_values(snapshot)))
     return (
         _of_layers(snapshot, classes, scores, least, exactly=bool(named))
         or _of_scores(classes, scores, least)

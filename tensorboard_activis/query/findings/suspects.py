@@ -12,7 +12,7 @@ from tensorboard_activis.query.arithmetic.blocks import SCRATCH
 from tensorboard_activis.query.arithmetic.halffloat import not_finite
 from tensorboard_activis.query.findings.finding import Finding, counted
 from tensorboard_activis.query.findings.steps import first_step
-from tensorboard_activis.query.instances.classes import class_name, identifier, is_classes, label_values
+from tensorboard_activis.query.instances.classes import class_name, highest_class, identifier, is_classes, label_values
 from tensorboard_activis.query.instances.shared import shared_instances
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -137,7 +137,7 @@ def _contradicted(snapshot: SnapshotReader, labels: np.ndarray) -> tuple[np.ndar
 def last_layer(snapshot: SnapshotReader) -> str | None:
     """The last recorded layer that has another number of neurons than there are classes; else the last, None without any."""
     names, labels = list(snapshot.layers), label_values(snapshot)
-    classes = {len(snapshot.record.class_names), 0 if labels is None else int(labels.max(initial=-1)) + 1}
+    classes = {len(snapshot.record.class_names), highest_class(labels) + 1}
     inner = [name for name in names if snapshot.layers[name].info.neurons not in classes]
     return inner[-1] if inner else names[-1] if names else None
 

@@ -92,6 +92,11 @@ def is_classes(values: np.ndarray | None) -> bool:
     return values is not None and values.dtype == np.int32
 
 
+def highest_class(labels: np.ndarray | None) -> int:
+    """The highest class index among labels [instances]; −1 where there is none, or they are no class indices."""
+    return int(labels.max(initial=-1)) if labels is not None and is_classes(labels) else -1
+
+
 def class_name(snapshot: SnapshotReader, index: int) -> str | None:
     """The name of a class, given its index; the index as a string where classes have no names, None for −1."""
     if index < 0:
