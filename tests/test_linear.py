@@ -110,7 +110,7 @@ def test_operators_whose_result_goes_nowhere() -> None:
     drafts: dict[str, Any] = {f"o{index}": SimpleNamespace(kind="operator") for index in range(count)}
     drafts["kept"] = SimpleNamespace(kind="module")
     edges = {(f"o{index}", f"o{index + 1}"): SHAPE for index in range(count - 1)} | {("o3", "kept"): SHAPE}
-    recorder: Any = SimpleNamespace(drafts=drafts, edges=edges)
+    recorder: Any = SimpleNamespace(drafts=drafts, edges=edges, queries={})
     with within_limit():
         _drop_unused_operators(recorder)
     assert list(recorder.drafts) == ["o0", "o1", "o2", "o3", "kept"]
@@ -134,7 +134,7 @@ def test_columns_that_are_read() -> None:
 
 def test_subsets() -> None:
     subsets = tuple(schema.Subset(f"subset {index}", "user", "id > 0", 0) for index in range(20_000))
-    record: Any = SimpleNamespace(subsets=(*subsets, subsets[7]))
+    record: Any = SimpleNamespace(step=0, subsets=(*subsets, subsets[7]))
     snapshot = SnapshotReader(record, Path())
     with within_limit():
         assert [subset_index(snapshot, subset.name) for subset in subsets] == list(range(20_000))
