@@ -107,7 +107,9 @@ def averaged(raw: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
 def close(shown: np.ndarray, raw: np.ndarray) -> None:
     assert (np.isnan(shown) == np.isnan(raw)).all()
     step = (np.nanmax(raw) - np.nanmin(raw)) / 254
-    assert np.nanmax(np.abs(shown - raw)) <= step / 2 * 1.001 + 1e-6
+    # A mean over a thousand places is rounded in float32, the more the larger the values are beside their range.
+    rounding = 1e-6 + 4e-6 * np.nanmax(np.abs(raw))
+    assert np.nanmax(np.abs(shown - raw)) <= step / 2 * 1.001 + rounding
 
 
 def maps(instances: int = 150) -> tuple[Network, DataLoader[Any]]:
