@@ -6,10 +6,8 @@ from typing import Any
 import keras
 
 from tensorboard_activis.capture.instances.training_data import Content, TrainingData
-from tensorboard_activis.capture.isolation.exclusive import exclusively
-from tensorboard_activis.capture.isolation.interrupts import within
-from tensorboard_activis.capture.isolation.random_states import random_states
 from tensorboard_activis.capture.keras.data.evaluation_data import evaluation_data
+from tensorboard_activis.capture.training_data_reading import read_once
 from tensorboard_activis.errors import ConfigurationError
 
 
@@ -34,17 +32,7 @@ def read_training_data(train_data: Any, batch_size: int) -> TrainingData:
             )
         return TrainingData(_contents(data))
 
-    try:
-        training = exclusively(lambda: within(work, random_states((x,))))
-    except ConfigurationError as error:
-        raise ConfigurationError(f"train_data: {error}") from error
-    except Exception as error:
-        raise ConfigurationError(f"train_data cannot be read: {type(error).__name__}: {error}") from error
-    if not training.record.instances:
-        raise ConfigurationError(
-            "train_data holds no instances; leave it out, or give the data that the model is trained on."
-        )
-    return training
+    return read_once(work, (x,))
 
 
 def _contents(data: Any) -> Iterator[Content]:

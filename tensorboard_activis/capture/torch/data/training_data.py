@@ -10,12 +10,9 @@ from torch.utils.data import DataLoader
 from tensorboard_activis.capture.data.batch_forms import BATCH_SIZE, Unpack
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.instances.training_data import Content, TrainingData
-from tensorboard_activis.capture.isolation.exclusive import exclusively
-from tensorboard_activis.capture.isolation.interrupts import within
-from tensorboard_activis.capture.isolation.random_states import random_states
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import contents
-from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.capture.training_data_reading import read_once
 
 
 def read_training_data(data: Any, model: nn.Module, unpack: Unpack | None, processes: Processes) -> TrainingData:
@@ -45,17 +42,7 @@ def read_training_data(data: Any, model: nn.Module, unpack: Unpack | None, proce
             if state is not None:
                 dataset.load_state_dict(state)
 
-    try:
-        training = exclusively(lambda: within(work, random_states((data, getattr(data, "dataset", None)))))
-    except ConfigurationError as error:
-        raise ConfigurationError(f"train_data: {error}") from error
-    except Exception as error:
-        raise ConfigurationError(f"train_data cannot be read: {type(error).__name__}: {error}") from error
-    if not training.record.instances:
-        raise ConfigurationError(
-            "train_data holds no instances; leave it out, or give the data that the model is trained on."
-        )
-    return training
+    return read_once(work, (data, getattr(data, "dataset", None)))
 
 
 def _own_loader(data: Any) -> Any:
