@@ -16,6 +16,7 @@ from tensorboard_activis.expression.evaluation import _most_size, _sizes
 from tensorboard_activis.expression.limits import MAX_LENGTH, MAX_LIST
 from tensorboard_activis.expression.patterns import pattern_size
 from tensorboard_activis.expression.predicate import compile_expression
+from tests.processor_time import at_most, slowness
 
 COLUMNS = {"id": pa.int64(), "text": pa.string(), "score": pa.float32()} | {
     f"column {index} {'ab' * 60}": pa.float32() for index in range(3_000)
@@ -102,9 +103,9 @@ def test_time_grows_with_the_length(unit: str) -> None:
     """A quadratic pass took 20 s for 100,000 characters."""
     for start in ("", "x in [", "'"):
         short, long = (refused_after((start + unit * length)[:length]) for length in (25_000, 100_000))
-        assert long < max(6 * short, 1.5), (start, short, long)
-        # What is short enough to be compiled.
-        assert refused_after((start + unit * 4_096)[:4_096]) < 1.5
+        assert long < max(6 * short, 1.5 * slowness()), (start, short, long)
+        with at_most(3):  # What is short enough to be compiled.
+            refused_after((start + unit * 4_096)[:4_096])
 
 
 @pytest.mark.parametrize(
@@ -128,10 +129,8 @@ def test_the_values_of_all_lists_are_counted_before_they_are_parsed() -> None:
     compile_expression(f"id in {half} or id in {half}", COLUMNS)
     with pytest.raises(ExpressionError, match=f"at most {MAX_LIST:,} are allowed"):
         compile_expression(f"id in {half} or id in {[*half, 1]}", COLUMNS)
-    begun = time.thread_time()
-    with pytest.raises(ExpressionError, match="more than 10,000 values"):
+    with at_most(1.5), pytest.raises(ExpressionError, match="more than 10,000 values"):
         compile_expression("id in [" + "1," * 149_000 + "]", COLUMNS)
-    assert time.thread_time() - begun < 1.5
 
 
 @pytest.mark.parametrize("unit", ["1,", ",", "'',", "[", "]", "''", "b'", "[1,]", "['a',", "0 ,"])
@@ -157,10 +156,8 @@ def test_names_that_are_nearly_there_are_not_compared_for_ever() -> None:
         f"{'ba' * 15}{index}": pa.float32() for index in range(3_000)
     }
     for name in ("ab" * 90, "ba" * 95, "ba" * 15):
-        begun = time.thread_time()
-        with pytest.raises(ExpressionError, match="there is no column") as caught:
+        with at_most(1), pytest.raises(ExpressionError, match="there is no column") as caught:
             compile_expression(f'col("{name}") > 1', columns)
-        assert time.thread_time() - begun < 1
         assert len(str(caught.value)) < 3_000
 
 
@@ -270,9 +267,8 @@ def test_sizes_of_patterns(pattern: str, least: int, most: int) -> None:
     "unit", ["(", ")", "[", "[^", "\\", "{", "a{9", "(?", "\\p{", "\\p", "[[:", "*", "{1,1000}", "(a{1000})", "é"]
 )
 def test_measuring_a_pattern_is_linear(unit: str) -> None:
-    begun = time.thread_time()
-    assert pattern_size(unit * (300_000 // len(unit))) >= 0
-    assert time.thread_time() - begun < 1.5
+    with at_most(1.5):
+        assert pattern_size(unit * (300_000 // len(unit))) >= 0
 
 
 @pytest.mark.parametrize(
