@@ -16,6 +16,8 @@ _ATTENTION = re.compile(r"(attention|attn)$", re.IGNORECASE)
 _HEADS = re.compile(r"(cross-attention )?heads · \d+$")
 
 _UNSEEN = "cannot be seen"
+_OPERATOR = "scaled_dot_product_attention"
+_OPERATOR_UNSEEN = f"{_UNSEEN}: its sequences are nested, or are not one of each instance"
 UNSEEN = f"{_UNSEEN}: it calls neither scaled_dot_product_attention nor a softmax and a matrix product"
 
 
@@ -35,29 +37,35 @@ def is_attention(node: schema.Node) -> bool:
 
 
 def mark_unseen(graph: schema.Graph, said: str = UNSEEN) -> schema.Graph:
-    """The graph, in which modules that compute attention say so where their heads could not be seen.
+    """The graph, in which modules, or operators, that compute attention say so where their heads could not be seen.
 
     Arguments:
-        said: why they could not; it begins like `UNSEEN`.
+        said: why those of modules could not; it begins like `UNSEEN`.
     """
+    operators = {node.key for node in graph.nodes if node.kind == "operator" and node.type == _OPERATOR}
     unseen = {node.key for node in graph.nodes if is_attention(node) and _gives_sequences(node)}
-    if not unseen:
+    if not unseen and not operators:
         return graph
     parents = {node.key: node.parent for node in graph.nodes}
+    heads = {node.key for node in graph.nodes if is_heads(node)}
+    operators -= {edge.source for edge in graph.edges if edge.target in heads}
+    operators = {key for key in operators if not unseen & set(_above(key, parents))}
     for node in graph.nodes:
         if is_heads(node) or node.key in unseen:
             unseen.difference_update(_above(node.key, parents))
     return replace(
         graph,
         nodes=tuple(
-            replace(node, attributes={**node.attributes, "attention": said}) if node.key in unseen else node
+            replace(node, attributes={**node.attributes, "attention": said if node.key in unseen else _OPERATOR_UNSEEN})
+            if node.key in unseen | operators
+            else node
             for node in graph.nodes
         ),
     )
 
 
 def is_unseen(node: schema.Node) -> bool:
-    """Whether `mark_unseen` marked this module."""
+    """Whether `mark_unseen` marked this node."""
     return node.attributes.get("attention", "").startswith(_UNSEEN)
 
 

@@ -13,7 +13,7 @@ from tensorboard_activis.capture.graph.heads import is_unseen
 from tensorboard_activis.capture.graph.view import GraphView
 from tensorboard_activis.errors import ConfigurationError
 
-_RELU = {"relu", "relu6"}
+_RELU, _RECURRENT = {"relu", "relu6"}, {"LSTM", "GRU", "RNN"}
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,17 @@ def _default(view: GraphView) -> Selection:
     unseen = [node.key for node in view.nodes.values() if is_unseen(node)]
     hidden = f"The heads of attention cannot be seen in {', '.join(unseen[:10])}{', …' if len(unseen) > 10 else ''}."
     left_out = [hidden] if unseen else []
+    own_order = [
+        node.key
+        for node in view.nodes.values()
+        if node.type in _RECURRENT and node.kind == "module" and node.outputs and not view.recordable(node)
+    ]
+    if own_order:
+        left_out.append(
+            f"Left out, because their sequences come in an order of the model's own, perhaps by length, so that nobody knows whose "
+            f"each is: {', '.join(own_order[:10])}. With pack_padded_sequence(..., enforce_sorted=False) the order is torch's, "
+            "and they are recorded."
+        )
     wide = [name for name in names if view.width(name) > MOST_NEURONS]
     if len(wide) == len(names):  # then these are what there is to see
         return Selection(view, names, tuple(left_out), is_default=True)

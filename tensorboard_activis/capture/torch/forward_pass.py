@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from tensorboard_activis.capture.data.batch_forms import split_labels
 from tensorboard_activis.capture.instances.patterns import Patterns
-from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
-from tensorboard_activis.capture.torch.data.batches import padding_mask
+from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, packed_sequences
+from tensorboard_activis.capture.torch.data.padding import named_inputs, padding_mask
 from tensorboard_activis.capture.torch.depth.hooks import PassRows
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.positions import PassPositions
@@ -72,13 +73,16 @@ def instance_axis(done: Pass, instances: int, *, first: bool) -> int:
     return shapes[0].index(instances)
 
 
-def batch_of_call(args: tuple[Any, ...], kwargs: dict[str, Any], begun: Batch | None, axis: int) -> Batch:
+def batch_of_call(
+    args: tuple[Any, ...], kwargs: dict[str, Any], begun: Batch | None, axis: int, model: nn.Module
+) -> Batch:
     """The batch that a call of the model is for.
 
     Arguments:
         args, kwargs: of the call.
         begun: the batch that was begun before, if any.
         axis: of the instances in the first input.
+        model: that was called.
 
     Raises:
         ActiVisError: there is no tensor that tells the number of instances.
@@ -86,12 +90,15 @@ def batch_of_call(args: tuple[Any, ...], kwargs: dict[str, Any], begun: Batch | 
     named = dict(kwargs)
     labels = split_labels(named)
     tensors = [tensor for tensor in all_tensors([args, named]) if tensor.dim()]
+    packed = packed_sequences([args, named])
+    if not tensors and packed:
+        return Batch(args, kwargs, labels, int(packed[0].batch_sizes[0]), None)
     if not tensors:
         raise ActiVisError("The model was called without a tensor, so its instances cannot be told.")
     instances = tensors[0].shape[min(axis, tensors[0].dim() - 1)]
     if begun is not None and any(begun.instances in tensor.shape for tensor in tensors):
         instances = begun.instances
-    mask = padding_mask(kwargs, instances)
+    mask = padding_mask(named_inputs(model, args, kwargs), instances)
     if mask is None and begun is not None and begun.mask is not None and instances == begun.instances:
         mask = begun.mask.to(tensors[0].device)
     return Batch(args, kwargs, labels, instances, mask)

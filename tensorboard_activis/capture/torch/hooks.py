@@ -48,6 +48,7 @@ class ActivationHooks:
         patterns: by layer of heads, the patterns of attention of the last pass, if wanted.
         keeps_patterns: whether there are any, because instances are whole inputs.
         failures: layers that are left out from some pass on, with the reason: no row per instance, or another width.
+        unplaced: by layer, for how many positions it gave no value, though they are no padding by the batch.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class ActivationHooks:
                 self._modules[location.module, location.call].append((key, layer_output))
         self._widths = {key: layer_output.neurons for key, layer_output in layer_outputs.items()}
         self.failures: dict[str, str] = {}
+        self.unplaced: Counter[str] = Counter()
         self._handles: list[RemovableHandle] = []
         self._instances = 0
         self._mask: torch.Tensor | None = None
@@ -318,6 +320,7 @@ class ActivationHooks:
                 tensor = tensor.unsqueeze(axes.batch or 0)  # squeezed in a batch of one instance
             output = read_output(tensor, axes, self._instances, self._mask)
             self._activations[key] = values = reduce_output(output, self._reducers[key])
+            self.unplaced[key] += output.unplaced
             width = self._widths[key]
             if values.shape[-1] != width:
                 del self._activations[key]

@@ -16,9 +16,9 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
 from tensorboard_activis.capture.isolation.random_states import RandomStream
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
-from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
 from tensorboard_activis.capture.torch.data.instances import BatchReader, InstanceReader, PassReader
+from tensorboard_activis.capture.torch.data.padding import padding_mask
 from tensorboard_activis.capture.torch.depth.reader import DepthReader
 from tensorboard_activis.capture.torch.forward_pass import Pass, batch_of_call, instance_axis, last_fitting
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
@@ -204,9 +204,8 @@ class PassCollector:
 
     def notes(self, processes: Processes) -> list[str]:
         """What is to be said of this evaluation; see `layer_notes` and `DepthReader.new_notes`."""
-        failures, depth = getattr(self._hooks, "failures", {}), self._depth
-        notes = layer_notes(self._recorded, self.evaluated, self.absent, failures, processes)
-        return [*notes, *([] if depth is None else depth.new_notes())]
+        notes = layer_notes(self._recorded, self.evaluated, self.absent, self._hooks, processes)
+        return [*notes, *([] if self._depth is None else self._depth.new_notes())]
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""
@@ -336,7 +335,7 @@ class PassCollector:
             self._on_error(error)
 
     def _start_pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._call = batch_of_call(args, kwargs, self._batch, self._axis)
+        self._call = batch_of_call(args, kwargs, self._batch, self._axis, self._model)
         self._rerun.begin()
         if self._running is not None:
             self._running.stop()

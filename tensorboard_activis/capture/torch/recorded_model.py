@@ -15,7 +15,7 @@ from tensorboard_activis.capture.graph.layers import Selection, choose, feed_rel
 from tensorboard_activis.capture.reducers import Reducer, each_position, layer_reducers, likely_reducer, reducer_name
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
 from tensorboard_activis.capture.torch.data.instances import labels_of
-from tensorboard_activis.capture.torch.data.positions import is_encoder_decoder, position_sizes
+from tensorboard_activis.capture.torch.data.positions import is_encoder_decoder, mask_of, position_sizes
 from tensorboard_activis.capture.torch.depth.blocks import BlockRow, last_blocks
 from tensorboard_activis.capture.torch.depth.hooks import DepthHooks
 from tensorboard_activis.capture.torch.graph.axes import Axes
@@ -110,7 +110,7 @@ class RecordedModel:
                 "unit='position' has nothing to reduce: every position is an instance. Leave reducer= out."
             )
         self.reducer = each_position if self.of_positions else reducer
-        self._positions: tuple[int, ...] | None = None
+        self._positions: set[tuple[int, ...]] = set()
         self._chosen, self._kind, self._depth = layers, graph, depth and not self.of_positions
         self._blocks: BlockRow | None = None
         self._example: Batch | None = None
@@ -146,14 +146,14 @@ class RecordedModel:
         """
         recording, example = self._recorded(self.to_device(first))
         self._example = example
-        self._positions = self._position_sizes(first)
+        self._positions = self._position_sizes(first, example.instances)
         graph = self._exported(recording, example) if self._kind == "export" else None
         self._grids = patch_grids(self.module, recording, self.decide(recording, graph))
         return recording.output, example.instances
 
     def record_running(self, batch: Batch, positions: PositionRecorder) -> "RunningRecording":
         """Begins to record what is computed from here on with parts of the model, where its own forward is not called."""
-        self._positions = self._position_sizes(batch)
+        self._positions = self._position_sizes(batch, batch.instances)
         return RunningRecording(self, batch, positions)
 
     def initialized(self) -> nn.Module:
@@ -213,7 +213,10 @@ class RecordedModel:
 
         def moved(batch: Batch) -> Batch:
             mask = None if batch.mask is None else batch.mask.to(device)
-            return replace(batch, args=map_tensors(batch.args, move), kwargs=map_tensors(batch.kwargs, move), mask=mask)
+            inputs = [
+                map_tensors(each, move, lambda packed: packed.to(str(device))) for each in (batch.args, batch.kwargs)
+            ]
+            return replace(batch, args=inputs[0], kwargs=inputs[1], mask=mask)
 
         return moved
 
@@ -274,15 +277,20 @@ class RecordedModel:
         with_positions = {
             key
             for key, output in outputs.items()
-            if output.position_sizes and self._positions in (None, output.position_sizes)
+            if output.position_sizes and (not self._positions or output.position_sizes in self._positions)
         }
         return of_positions(selection, with_positions, widths)
 
-    def _position_sizes(self, batch: Batch) -> tuple[int, ...] | None:
-        """Sizes of the positions, as far as the batch tells."""
-        if not self.of_positions:
-            return None
-        return position_sizes(labels_of(batch), batch, decodes=is_encoder_decoder(self.module))
+    def _position_sizes(self, batch: Batch, instances: int) -> set[tuple[int, ...]]:
+        """Sizes that a layer of positions may have, as far as the batch tells.
+
+        Those of the positions; of packed and nested sequences also the longest among the first so many instances.
+        """
+        decodes = is_encoder_decoder(self.module)
+        sizes = position_sizes(labels_of(batch), batch, decodes=decodes) if self.of_positions else None
+        mask = mask_of(batch, decodes=decodes)
+        longest = set() if mask is None or not mask.numel() else {(int(mask[:instances].sum(1).max()),)}
+        return set() if sizes is None else {sizes} | (longest if len(sizes) == 1 else set())
 
     def _exported(self, recording: Recording, batch: Batch) -> schema.Graph:
         """The graph that torch.export makes of the model; the recorded graph, with a warning, if torch.export fails."""

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from tensorboard_activis.capture.reducers import Reducer, check_reduced, each_position, no_positions_error
 from tensorboard_activis.capture.torch.graph.axes import Axes
-from tensorboard_activis.capture.torch.model.modules import TensorOrPacked
+from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, nested_lengths
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -32,6 +32,8 @@ class Output:
         batch, neurons: axes of instances and neurons; both 0 where there is one number per instance.
         others: the axes of positions.
         mask: bool [instances, positions], False in padding, if there is an axis of that length: the first of `others`.
+        unplaced: how many positions have no value, because the sequences were packed or nested and the batch does not say which
+            of its positions these are.
     """
 
     tensor: torch.Tensor
@@ -39,6 +41,7 @@ class Output:
     neurons: int
     others: tuple[int, ...]
     mask: torch.Tensor | None
+    unplaced: int = 0
 
     @property
     def ordered(self) -> torch.Tensor:
@@ -59,12 +62,9 @@ def read_output(tensor: TensorOrPacked, axes: Axes, instances: int, mask: torch.
         NoInstancesError: the output does not have one row per instance.
     """
     # Not `no_grad`: Ctrl-C in its `__enter__`, in a pass of the user's, would leave gradients off.
-    if isinstance(tensor, PackedSequence):
-        tensor, lengths = pad_packed_sequence(tensor, batch_first=True)
-        positions = torch.arange(tensor.shape[1], device=tensor.device)
-        mask = positions < lengths.to(tensor.device)[:, None]
-    elif tensor.is_nested:
-        tensor, mask = _padded(tensor)
+    unplaced = 0
+    if isinstance(tensor, PackedSequence) or tensor.is_nested:
+        tensor, mask, unplaced = _padded(tensor, mask)
     tensor = tensor.detach()
     if tensor.is_quantized:
         tensor = tensor.dequantize()
@@ -88,7 +88,8 @@ def read_output(tensor: TensorOrPacked, axes: Axes, instances: int, mask: torch.
     sequence = None if mask is None else next((axis for axis in others if tensor.shape[axis] == mask.shape[1]), None)
     if sequence is None:
         return Output(tensor, batch, neurons, tuple(others), None)
-    return Output(tensor, batch, neurons, (sequence, *(axis for axis in others if axis != sequence)), mask)
+    positions = (sequence, *(axis for axis in others if axis != sequence))
+    return Output(tensor, batch, neurons, positions, mask, unplaced)
 
 
 def reduce_activations(
@@ -111,7 +112,10 @@ def reduce_output(output: Output, reducer: Reducer = "mean") -> torch.Tensor:
     if reducer is each_position:
         if not others:
             raise NoInstancesError(f"An output of shape {tuple(tensor.shape)} has no positions.")
-        return tensor.permute(batch, *sorted(others), neurons).clone(memory_format=torch.contiguous_format)
+        values = tensor.permute(batch, *sorted(others), neurons).clone(memory_format=torch.contiguous_format)
+        if output.unplaced and output.mask is not None and len(others) == 1:
+            values[~output.mask] = torch.nan
+        return values
     if tensor.dim() == 1:
         return tensor.to(torch.float32, copy=True)[:, None]
     if not others:
@@ -196,9 +200,29 @@ _REDUCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 }
 
 
-def _padded(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    sequences = tensor.unbind()
-    padded = torch.nested.to_padded_tensor(tensor, 0.0)
-    positions = torch.arange(padded.shape[1], device=padded.device)
-    lengths = torch.tensor([sequence.shape[0] for sequence in sequences], device=padded.device)
-    return padded, positions < lengths[:, None]
+def _padded(tensor: TensorOrPacked, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Packed or nested sequences, padded, in the order of the instances; each value at its position in the batch, if that is known.
+
+    Arguments:
+        mask: that of the batch, perhaps.
+
+    Returns:
+        The tensor, its mask bool [instances, positions], and how many positions have no value that the batch does not call padding.
+    """
+    if isinstance(tensor, PackedSequence):
+        padded, lengths = pad_packed_sequence(tensor, batch_first=True)
+        lengths = lengths.to(padded.device)
+    else:
+        padded = torch.nested.to_padded_tensor(tensor.detach(), 0.0)
+        lengths = nested_lengths(tensor)
+    real = torch.arange(int(lengths.max()), device=padded.device) < lengths[:, None]
+    if mask is None or mask.shape[0] != len(lengths) or real.shape[1] != padded.shape[1]:
+        return padded, real, int((~real).sum())
+    mask = mask.to(padded.device, torch.bool)
+    if not torch.equal(mask.sum(1), lengths):
+        return padded, real, int((~real).sum())
+    if torch.equal(mask, real):
+        return padded, real, 0
+    placed = padded.new_zeros((*mask.shape, *padded.shape[2:]))
+    placed[mask] = padded[real]
+    return placed, mask, 0

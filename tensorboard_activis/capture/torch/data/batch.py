@@ -13,6 +13,7 @@ from tensorboard_activis.capture.data.batch_forms import is_graph
 from tensorboard_activis.capture.distributed.processes import Processes, broadcast
 from tensorboard_activis.capture.distributed.serialization import SerializationError, serialize
 from tensorboard_activis.capture.torch.distributed.serialization import DECODERS, encode
+from tensorboard_activis.capture.torch.model.modules import nested_tensors
 from tensorboard_activis.errors import ConfigurationError
 
 
@@ -38,28 +39,35 @@ class Batch:
     raw: Any = None
 
 
-def map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """Applies a function to every tensor of a nested value and returns the result; numpy arrays become tensors first."""
+def map_tensors(
+    value: Any,
+    function: Callable[[torch.Tensor], torch.Tensor],
+    packed: Callable[[nn.utils.rnn.PackedSequence], nn.utils.rnn.PackedSequence] = lambda sequences: sequences,
+) -> Any:
+    """Applies a function to every tensor of a nested value and returns the result; numpy arrays become tensors first.
+
+    Packed sequences are changed by the function `packed`, and stay as they are without it.
+    """
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiubc":
         value = torch.as_tensor(value)
     if isinstance(value, torch.Tensor):
         return function(value)
     if isinstance(value, Mapping):
-        return {key: map_tensors(inner, function) for key, inner in value.items()}
+        return {key: map_tensors(inner, function, packed) for key, inner in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         if isinstance(value, nn.utils.rnn.PackedSequence):
-            return value
-        return type(value)(*(map_tensors(inner, function) for inner in value))
+            return packed(value)
+        return type(value)(*(map_tensors(inner, function, packed) for inner in value))
     if isinstance(value, (list, tuple)):
-        return type(value)(map_tensors(inner, function) for inner in value)
+        return type(value)(map_tensors(inner, function, packed) for inner in value)
     if is_graph(value):
         graph = copy.copy(value)
         for name, inner in value.to_dict().items():
-            setattr(graph, name, map_tensors(inner, function))
+            setattr(graph, name, map_tensors(inner, function, packed))
         return graph
     if is_dataclass(value) and not isinstance(value, type):
         return replace(
-            value, **{entry.name: map_tensors(getattr(value, entry.name), function) for entry in fields(value)}
+            value, **{entry.name: map_tensors(getattr(value, entry.name), function, packed) for entry in fields(value)}
         )
     return value
 
@@ -76,6 +84,11 @@ def all_tensors(value: Any) -> list[torch.Tensor]:
     return tensors
 
 
+def packed_sequences(value: Any) -> list[nn.utils.rnn.PackedSequence]:
+    """Every packed sequence of a nested value, in order; `all_tensors` has none of them."""
+    return [each for _, each in nested_tensors(value) if not isinstance(each, torch.Tensor)]
+
+
 def first_instances(batch: Batch, count: int) -> Batch:
     """The first `count` instances of a batch; the batch itself if it has no more, or cannot be divided, as graphs cannot."""
     if batch.instances <= count or not is_divisible(batch):
@@ -90,8 +103,13 @@ def first_instances(batch: Batch, count: int) -> Batch:
 
 
 def is_divisible(batch: Batch) -> bool:
-    """Whether a part of the instances is a batch: some input has a row for each, and none holds pairs of rows, as edges are."""
+    """Whether a part of the instances is a batch: some input has a row for each, and none holds pairs of rows, as edges are.
+
+    Packed and nested sequences stay together.
+    """
     tensors = all_tensors([batch.args, batch.kwargs])
+    if any(tensor.is_nested for tensor in tensors) or packed_sequences([batch.args, batch.kwargs]):
+        return False
     rows = max((tensor.shape[0] for tensor in tensors if tensor.dim()), default=0)
 
     def holds_edges(tensor: torch.Tensor) -> bool:

@@ -11,7 +11,6 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset,
 from tensorboard_activis.capture.data.batch_forms import (
     BATCH_SIZE,
     LABEL_KEYS,
-    MASK_KEYS,
     BatchForm,
     Texts,
     Unpack,
@@ -20,10 +19,10 @@ from tensorboard_activis.capture.data.batch_forms import (
     count_instances,
     is_graph,
 )
-from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, map_tensors
-
-#: As torch's attention modules take them: True in padding.
-PADDING_KEYS = ("src_key_padding_mask", "key_padding_mask")
+from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, map_tensors, packed_sequences
+from tensorboard_activis.capture.torch.data.padding import padding_mask
+from tensorboard_activis.capture.torch.data.vocabulary import IGNORED
+from tensorboard_activis.errors import ConfigurationError
 
 
 class Batches:
@@ -107,13 +106,25 @@ class Batches:
         if isinstance(raw, Mapping) and not self._form.unpacks:
             kwargs |= self._needed_labels(raw, kwargs)
         tensors = all_tensors([args, kwargs])
-        labels = self.labels_of(labels, tensors[0].shape[0] if tensors and tensors[0].dim() else 1)
-        instances = count_instances(tensors, labels, raw, kind="tensor", of_parts=is_graph(raw))
-        mask = padding_mask(inputs, instances) if isinstance(inputs, Mapping) else None
+        if any(tensor.is_nested and tensor.layout == torch.strided for tensor in tensors):
+            raise ConfigurationError(
+                "A batch of data holds a nested tensor of the strided layout, whose sizes torch does not give. Make it with "
+                "layout=torch.jagged, or make it in the model, of padded sequences."
+            )
+        packed = packed_sequences([args, kwargs])
+        if packed and not tensors:  # as many instances as sequences go on at the first position
+            instances = int(packed[0].batch_sizes[0])
+        else:
+            labels = self.labels_of(labels, tensors[0].shape[0] if tensors and tensors[0].dim() else 1)
+            instances = count_instances(tensors, labels, raw, kind="tensor", of_parts=is_graph(raw))
+        named = inputs if isinstance(inputs, Mapping) else dict(zip(self._form.parameters, args, strict=False)) | kwargs
+        mask = padding_mask(named, instances)
         return Batch(args, kwargs, labels, instances, mask, self._form.texts(raw), raw)
 
     def labels_of(self, labels: Any, instances: int) -> Any:
-        """Labels of one output as they are, those of several as a mapping; see `BatchForm.labels_by_output`."""
+        """Labels of one output as they are, or padded, those of several as a mapping; see `BatchForm.labels_by_output`."""
+        if isinstance(labels, torch.Tensor) and labels.is_nested and not labels.is_floating_point():
+            return torch.nested.to_padded_tensor(labels, IGNORED)
         return self._form.labels_by_output(labels, instances)
 
     def _needed_labels(self, raw: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,16 +143,3 @@ def _batch_source(data: Any) -> Iterable[Any]:
     if isinstance(data, Dataset):
         return DataLoader(data, batch_size=BATCH_SIZE)
     return batch_source(data, map_tensors, arrays="tensors", loader="a DataLoader, ")
-
-
-def padding_mask(inputs: Mapping[str, Any], instances: int) -> torch.Tensor | None:
-    """The padding mask, bool [instances, positions], False in padding; None if the inputs have none."""
-    for key in (*MASK_KEYS, *PADDING_KEYS):
-        if inputs.get(key) is not None:
-            mask = torch.as_tensor(inputs[key])
-            if mask.dim() != 2 or mask.shape[0] != instances:
-                return None
-            if key in MASK_KEYS:
-                return mask.bool()
-            return ~mask if mask.dtype == torch.bool else mask == 0  # a float mask is added to the attention scores
-    return None

@@ -94,7 +94,7 @@ def tokens_of(batch: Batch, sizes: tuple[int, ...] | None, *, decodes: bool = Fa
         whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
         fits = tensor.dim() == 2 and tensor.shape[0] == batch.instances and tensor is not batch.mask
         if whole and fits and sizes in (None, tuple(tensor.shape[1:])):
-            return tensor
+            return torch.nested.to_padded_tensor(tensor, 0) if tensor.is_nested else tensor
     return None
 
 

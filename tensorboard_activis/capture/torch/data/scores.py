@@ -9,11 +9,11 @@ from tensorboard_activis.capture.torch.model.modules import nested_tensors
 
 
 def score_tensors(output: Any) -> Outputs:
-    """The tensors of a model's output that may be scores, with their key paths."""
+    """The tensors of a model's output that may be scores, with their key paths; nested sequences are padded."""
     return [
-        (key_path, tensor)
+        (key_path, torch.nested.to_padded_tensor(tensor, 0.0) if tensor.is_nested else tensor)
         for key_path, tensor in nested_tensors(output)
-        if isinstance(tensor, torch.Tensor) and not (tensor.is_complex() or tensor.is_nested)
+        if isinstance(tensor, torch.Tensor) and not tensor.is_complex()
     ]
 
 

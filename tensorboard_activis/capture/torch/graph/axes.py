@@ -65,6 +65,7 @@ class Axes:
         gathered: an index that was computed from the data selected or reordered the rows, as where instances are routed to
             experts, so row i no longer belongs to instance i.
         rows: where an index of the batch axis gathered the rows, and nothing has mixed them since: which row each one was.
+        row: of a tensor that belongs to a single instance: which row of the batch that is (`single_rows.py`).
     """
 
     batch: int | None = None
@@ -72,6 +73,7 @@ class Axes:
     flattened: bool = False
     gathered: bool = False
     rows: torch.Tensor | None = field(default=None, compare=False, repr=False)
+    row: int | None = field(default=None, compare=False, repr=False)
 
     def unflattened(self, shape: Sequence[int], instances: int) -> "tuple[tuple[int, ...], Axes]":
         """Shape and axes when [instances * positions] is made [instances, positions]; the same if it is not flattened."""

@@ -15,6 +15,7 @@ from tensorboard_activis.capture.torch.graph.axes import (
 )
 from tensorboard_activis.capture.torch.graph.indexing import axes_after_indexing
 from tensorboard_activis.capture.torch.graph.products import axes_after_product
+from tensorboard_activis.capture.torch.graph.single_rows import row_taken, with_rows
 from tensorboard_activis.capture.torch.graph.tracked import RunningModule, TrackedTensor, sizes_of
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, runs_own_forward
 
@@ -24,6 +25,7 @@ def axes_of_operator_output(
     name: str,
     args: Any,
     kwargs: Any,
+    key_path: str,
     output: torch.Tensor,
     inputs: Sequence[TrackedTensor],
     tracked: Callable[[torch.Tensor], TrackedTensor | None],
@@ -33,6 +35,7 @@ def axes_of_operator_output(
 
     Arguments:
         func, name, args, kwargs: the operator and its arguments.
+        key_path: which tensor of the output this is.
         inputs: those that depend on the data.
         tracked: what is known of a tensor.
         instances: in the batch.
@@ -45,10 +48,14 @@ def axes_of_operator_output(
         known = tracked(value) if isinstance(value, torch.Tensor) else None
         return None if known is None else known.axes
 
-    axes = axes_after_indexing(name, args, kwargs, output.shape, axes_of, instances)
+    shape = torch.Size(sizes_of(output))
+    axes = axes_after_indexing(name, args, kwargs, shape, axes_of, instances)
     axes = axes or axes_after_product(name, args, axes_of)
-    input_axes = [(value.sizes, value.axes) for value in inputs]
-    return axes or axes_after_operator(name, call, output.shape, input_axes, instances)
+    axes = axes or axes_after_operator(name, call, shape, [(value.sizes, value.axes) for value in inputs], instances)
+    row = row_taken(name, args, kwargs, axes_of(args[0] if args else None), key_path) if instances > 1 else None
+    if row is not None:
+        return Axes(None, axes.neurons, row=row)
+    return with_rows(axes, [value.axes for value in inputs], len(shape), instances)
 
 
 def axes_of_module_output(
@@ -74,5 +81,6 @@ def axes_of_module_output(
         return value.axes  # propagated through the operators inside, which have no nodes
     if running is None:
         return axes_of_input(torch.Size(sizes_of(output)), instances)
-    input_axes = [(each.sizes, each.axes) for each in running.inputs]
-    return axes_after_module(module, key_path, torch.Size(sizes_of(output)), input_axes, instances)
+    shape, inputs = torch.Size(sizes_of(output)), [each.axes for each in running.inputs]
+    axes = axes_after_module(module, key_path, shape, [(each.sizes, each.axes) for each in running.inputs], instances)
+    return with_rows(axes, inputs, len(shape), instances)

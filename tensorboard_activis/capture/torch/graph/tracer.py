@@ -195,11 +195,10 @@ class Tracer(TorchFunctionMode):
 
     def _add_input(self, name: str, value: Any) -> None:
         for key_path, tensor in output_tensors(value):
-            if isinstance(tensor, torch.Tensor):
-                key = self._builder.unused_key(f"/{name}{key_path}")
-                axes = axes_of_input(tensor.shape, self._instances)
-                self._builder.add(DraftNode(key, "", "input", "input", outputs=(self._shape(tensor, axes),)))
-                self._tracked_tensors.add(tensor, key, axes)
+            key = self._builder.unused_key(f"/{name}{key_path}")
+            axes = axes_of_input(torch.Size(sizes_of(tensor)), self._instances)
+            self._builder.add(DraftNode(key, "", "input", "input", outputs=(self._shape(tensor, axes),)))
+            self._tracked_tensors.add(tensor if isinstance(tensor, torch.Tensor) else tensor.data, key, axes)
 
     def _add_outputs(self, output: Any) -> None:
         for key_path, tensor in output_tensors(output):
@@ -348,8 +347,8 @@ class Tracer(TorchFunctionMode):
             return
         running = self._running[-1]
         all_axes = [
-            axes_of_operator_output(func, name, args, kwargs, tensor, inputs, self._tracked, self._instances)
-            for _, tensor in outputs
+            axes_of_operator_output(func, name, args, kwargs, key_path, tensor, inputs, self._tracked, self._instances)
+            for key_path, tensor in outputs
         ]
         if call_site is None:
             values = () if takes_shape_only(name) else inputs

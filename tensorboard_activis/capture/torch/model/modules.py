@@ -134,6 +134,14 @@ def _transformed(tensor: TensorOrPacked) -> TensorOrPacked:
     return tensor
 
 
+def nested_lengths(tensor: torch.Tensor) -> torch.Tensor:
+    """Lengths of the sequences of a nested tensor, int64 [instances]: along the axis in which they differ, or else the first."""
+    shapes = [tuple(sequence.shape) for sequence in tensor.unbind()]
+    differing = [axis for axis in range(tensor.dim() - 1) if len({shape[axis] for shape in shapes}) > 1]
+    axis = differing[0] if differing else 0
+    return torch.tensor([shape[axis] for shape in shapes], device=tensor.device)
+
+
 def argument_names(model: nn.Module, count: int) -> list[str]:
     """Names of the model's first positional arguments."""
     code = getattr(model.forward, "__code__", None)

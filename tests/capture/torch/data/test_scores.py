@@ -13,8 +13,10 @@ def test_tensors_that_may_be_scores() -> None:
         "[logits]",
     ]
     complex_numbers = torch.complex(other, other)
-    nested = torch.nested.nested_tensor([torch.randn(2, 3), torch.randn(4, 3)], layout=torch.jagged)
-    assert [path for path, _ in score_tensors((complex_numbers, nested, logits))] == ["[2]"]
+    nested = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)], layout=torch.jagged)
+    found = score_tensors((complex_numbers, nested, logits))
+    assert [path for path, _ in found] == ["[1]", "[2]"]
+    assert found[0][1].tolist() == [[[1] * 3] * 2 + [[0] * 3] * 2, [[1] * 3] * 4]
     assert score_tensors("nothing") == []
 
 
