@@ -94,10 +94,12 @@ def quantized(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         uint8 [maps, positions], 255 for none; the values of 0 and of 254, float32 [maps, 2], NaN where there are none.
     """
-    there = np.isfinite(values)
-    complete = bool(there.all())
-    low = (values if complete else np.where(there, values, np.inf)).min(1, initial=np.inf)
-    high = (values if complete else np.where(there, values, -np.inf)).max(1, initial=-np.inf)
+    low, high = values.min(1, initial=np.inf), values.max(1, initial=-np.inf)
+    complete = bool((np.isfinite(low) & np.isfinite(high)).all())  # NaN and infinities reach these
+    there = np.True_ if complete else np.isfinite(values)
+    if not complete:
+        low = np.where(there, values, np.inf).min(1, initial=np.inf)
+        high = np.where(there, values, -np.inf).max(1, initial=-np.inf)
     empty = low > high
     low[empty] = high[empty] = np.nan
     with np.errstate(all="ignore"):

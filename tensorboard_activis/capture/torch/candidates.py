@@ -47,7 +47,7 @@ class Candidates(PossibleInstances):
 
     def select(
         self, key: str, values: torch.Tensor, rows: np.ndarray | None, level: np.ndarray | None
-    ) -> tuple[torch.Tensor, Thresholds | None]:
+    ) -> tuple[np.ndarray, np.ndarray, Thresholds | None]:
         """Selects what can be among the strongest.
 
         Arguments:
@@ -56,9 +56,8 @@ class Candidates(PossibleInstances):
             rows, level: of the possible instances; None where it is not known which instances these are.
 
         Returns:
-            Bool [instances, neurons]; and the thresholds with these instances, None where these are not known.
+            Rows and neurons of these, int64 [entries]; and the thresholds with these instances, None where these are not known.
         """
-        recorded = _as_recorded(values)
         before = self._thresholds.get(key)
         if before is None:
             none = torch.full((values.shape[1], self._k), -torch.inf, device=values.device)
@@ -66,33 +65,57 @@ class Candidates(PossibleInstances):
         # Where none can leave the sample, all instances count against each other, else those of higher levels.
         first = 0 if self.bound is not None else 1
         if rows is None or level is None:
-            return recorded > (before[0][:, -1] if first == 0 else -torch.inf), None
-        rows, level = rows[level >= 0], level[level >= 0]
+            floor = before[0][:, -1] if first == 0 else -torch.inf
+            return *_places(_as_recorded(values) > floor), None
+        if level.size and int(level.min()) < 0:
+            rows, level = rows[level >= 0], level[level >= 0]
+        recorded = _as_recorded(values if rows.size == len(values) else values[torch.from_numpy(rows).to(values.device)])
         after = list(before)
-        if first == 0 and rows.size == len(values):
-            after[0] = self._with(before[0], recorded)
-            return (recorded > before[0][:, -1]) & (recorded >= after[0][:, -1]), after
-        chosen = torch.zeros(values.shape, dtype=torch.bool, device=values.device)
+        if first == 0:
+            above = recorded > before[0][:, -1]
+            after[0] = self._with(before[0], recorded, above)
+            if after[0] is before[0]:
+                return _NONE, _NONE, after
+            found, neurons = _places(above & (recorded >= after[0][:, -1]))
+            return rows[found], neurons, after
+        entries = []
         for each in range(first, int(level.max(initial=-1)) + 1):
-            after[each] = self._with(before[each], recorded[torch.from_numpy(rows[level >= each]).to(values.device)])
-        for each in np.unique(level):
-            at = torch.from_numpy(rows[level == each]).to(values.device)
-            above = int(each) + first
-            part = recorded[at]
-            chosen[at] = (part > before[above][:, -1]) & (part >= after[above][:, -1])
-        return chosen, after
+            part = recorded[torch.from_numpy(np.flatnonzero(level >= each)).to(values.device)]
+            after[each] = self._with(before[each], part, part > before[each][:, -1])
+        for each in np.unique(level).tolist():
+            at = np.flatnonzero(level == each)
+            part = recorded[torch.from_numpy(at).to(values.device)]
+            found, neurons = _places((part > before[each + 1][:, -1]) & (part >= after[each + 1][:, -1]))
+            entries.append((rows[at[found]], neurons))
+        if not entries:
+            return _NONE, _NONE, after
+        return *(np.concatenate(each) for each in zip(*entries, strict=True)), after
 
-    def _with(self, largest: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """The k largest of each neuron, with these values [instances, neurons]."""
+    def _with(self, largest: torch.Tensor, values: torch.Tensor, above: torch.Tensor) -> torch.Tensor:
+        """The k largest of each neuron, with these values.
+
+        Arguments:
+            values: float32 [instances, neurons].
+            above: which of them are larger than the smallest of the k.
+        """
         neurons: torch.Tensor | slice = slice(None)
         if values.device.type == "cpu":  # elsewhere the look at the result would wait for the device
-            neurons = (values.amax(0) > largest[:, -1]).nonzero()[:, 0]
+            neurons = above.any(0).nonzero()[:, 0]
             if not neurons.numel():
                 return largest
         both = torch.cat([largest[neurons], values[:, neurons].T], 1)
         changed = largest.clone()
         changed[neurons] = both.topk(self._k, 1).values
         return changed
+
+
+_NONE = np.zeros(0, np.int64)
+
+
+def _places(chosen: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of what is true."""
+    rows, columns = chosen.cpu().numpy().nonzero()
+    return rows, columns
 
 
 def _as_recorded(values: torch.Tensor) -> torch.Tensor:

@@ -106,7 +106,7 @@ class PositionRecorder:
             instances = len(next(iter(done.layers.values())).peaks)
             hashes = _hashes(ids, first, instances)
             rows, level = self._candidates.with_levels(hashes)
-            selected = {key: self._candidates.select(key, activations[key], rows, level)[1] for key in done.layers}
+            selected = {key: self._candidates.select(key, activations[key], rows, level)[2] for key in done.layers}
             thresholds = {key: after for key, after in selected.items() if after is not None}
         if hashes is not None:
             self._candidates.add(hashes, thresholds)
@@ -143,11 +143,10 @@ class PositionRecorder:
     def _chosen(self, key: str, values: torch.Tensor, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and neurons that can be among the strongest."""
         known = self._levels is not None
-        chosen, after = self._candidates.select(key, values, rows if known else None, self._levels)
+        chosen, neurons, after = self._candidates.select(key, values, rows if known else None, self._levels)
         if after is not None:
             self.current.thresholds[key] = after
-        found = chosen.cpu().numpy().nonzero()
-        return found[0], found[1]
+        return chosen, neurons
 
 
 def _hashes(ids: Sequence[Any] | None, first: int, instances: int) -> np.ndarray:
@@ -222,9 +221,10 @@ class _Layer:
         """The same: numpy finds largest values many times faster than torch, if they lie next to each other."""
         values = (self.ordered if self.ordered.dtype in _NUMPY else self.ordered.float()).numpy()
         flat = values.reshape(*values.shape[:2], -1)
+        if rows.size < len(flat):
+            flat = flat[rows]
         if self.columns is None:
-            peaks: np.ndarray = (flat if rows.size == len(flat) else flat[rows]).argmax(2)
-            places = peaks
+            places = peaks = flat.argmax(2) if flat.shape[2] > 1 else np.zeros(flat.shape[:2], np.int64)
         else:
             assert self.lengths is not None
             peaks = np.full((rows.size, flat.shape[1]), -1)
@@ -232,12 +232,13 @@ class _Layer:
                 real = self.columns[row, : self.lengths[row]]
                 if real.size:
                     consecutive = real[-1] - real[0] == real.size - 1
-                    part = flat[row][:, real[0] : real[-1] + 1] if consecutive else flat[row][:, real]
+                    part = flat[at][:, real[0] : real[-1] + 1] if consecutive else flat[at][:, real]
                     peaks[at] = part.argmax(1)
             places = self.columns[rows[:, None], peaks]
-        highest = np.take_along_axis(flat if rows.size == len(flat) else flat[rows], places[:, :, None], 2)[:, :, 0]
-        for at in np.flatnonzero(np.isnan(highest).any(1)).tolist():
-            peaks[at] = self._known_peaks(int(rows[at]), flat[rows[at]])
+        if np.isnan(flat.max()):
+            highest = np.take_along_axis(flat, places[:, :, None], 2)[:, :, 0]
+            for at in np.flatnonzero(np.isnan(highest).any(1)).tolist():
+                peaks[at] = self._known_peaks(int(rows[at]), flat[at])
         return peaks
 
     def _known_peaks(self, row: int, values: np.ndarray) -> np.ndarray:
