@@ -1,4 +1,4 @@
-"""The command-line interface `tensorboard-activis`, with its commands demo, serve, check and report."""
+"""The command-line interface `tensorboard-activis`, with its commands demo, serve, check, report and doctor."""
 
 import argparse
 import io
@@ -16,8 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors that are meant for users are one line on standard error.
 
     Returns:
-        The exit status: 0 for success, 1 for an error (of `check`: damage; of `report`: a finding of `--fail-on`), 2 for an
-        invalid command line or nothing to read, 130 after Ctrl-C.
+        The exit status: 0 for success, 1 for an error (of `check`: damage; of `report`: a finding of `--fail-on`; of `doctor`:
+        something that is not well), 2 for an invalid command line or nothing to read, 130 after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from tensorboard_activis.report.command import run_report  # likewise
 
             return run_report(options.logdir, form=options.format, fail_on=options.fail_on)
+        if options.command == "doctor":
+            from tensorboard_activis.doctor.command import run_doctor  # likewise
+
+            return run_doctor(options.logdir)
         if options.command == "serve":
             from tensorboard_activis.standalone.command import run_serve  # likewise
 
@@ -129,6 +133,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="KIND",
         help="status 1 when there is a finding of this kind; may be given several times",
     )
+    command = commands.add_parser(
+        "doctor",
+        help="say what is installed, whether TensorBoard shows the tab, and whether a log reads",
+        description="Prints versions, whether TensorBoard sees the plugin, and what is logged: text to paste into an issue. It "
+        "names no user, no host and no full path. Status: 0 all is well, 1 something is not.",
+    )
+    command.add_argument("logdir", type=Path, nargs="?", metavar="LOGDIR", help="a log directory, or one run")
     return top
 
 

@@ -34,7 +34,8 @@ ALLOWED = {
     "check": {"read"},
     "report": {"query", "read"},
     "standalone": {"serve"},
-    "cli": {"check", "report", "query", "demo", "standalone", NAME},
+    "doctor": {"read", "serve", NAME},
+    "cli": {"check", "doctor", "report", "query", "demo", "standalone", NAME},
     NAME: {"query"},  # __init__.py: open_run
 }
 #: Both halves use these; they import no stage.

@@ -69,7 +69,9 @@ class Candidates(PossibleInstances):
             return *_places(_as_recorded(values) > floor), None
         if level.size and int(level.min()) < 0:
             rows, level = rows[level >= 0], level[level >= 0]
-        recorded = _as_recorded(values if rows.size == len(values) else values[torch.from_numpy(rows).to(values.device)])
+        recorded = _as_recorded(
+            values if rows.size == len(values) else values[torch.from_numpy(rows).to(values.device)]
+        )
         after = list(before)
         if first == 0:
             above = recorded > before[0][:, -1]
@@ -89,7 +91,8 @@ class Candidates(PossibleInstances):
             entries.append((rows[at[found]], neurons))
         if not entries:
             return _NONE, _NONE, after
-        return *(np.concatenate(each) for each in zip(*entries, strict=True)), after
+        found, neurons = (np.concatenate(each) for each in zip(*entries, strict=True))
+        return found, neurons, after
 
     def _with(self, largest: torch.Tensor, values: torch.Tensor, above: torch.Tensor) -> torch.Tensor:
         """The k largest of each neuron, with these values.

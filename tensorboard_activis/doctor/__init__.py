@@ -1,0 +1,1 @@
+"""Says whether the installation and the logs are well, for `tensorboard-activis doctor`."""
