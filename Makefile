@@ -45,8 +45,9 @@ lint: $(VENV)/.stamp-test built ## ruff, mypy, biome, tsc
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend run lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend run typecheck
 
+# A worker has the tests of a file to itself, and one thread to compute with, so that as many as there are processors do not wait for each other.
 test-python: $(VENV)/.stamp-test built
-	$(BIN)/python -m pytest --ignore=tests/browser tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not nightly" --numprocesses logical --maxprocesses 4 --dist loadfile --ignore=tests/browser tests
 
 test-frontend: $(VENV)/.stamp-test built
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend test
@@ -60,6 +61,7 @@ bench: $(VENV)/.stamp-test $(VENV)/.stamp-bench built ## the figures of the READ
 		echo "== $$benchmark"; ACTIVIS_BENCHMARK_RUNS="$$runs" $(BIN)/python "$$benchmark"; done
 
 nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m nightly --numprocesses logical --maxprocesses 4 tests
 	$(BIN)/python -m tests.hostile.fuzz --inputs 1000000
 	$(BIN)/python -m tests.hostile.hunt http --inputs 100000 --seed 1
 	$(BIN)/python -m tests.hostile.hunt declared --inputs 20000 --seed 1
