@@ -87,9 +87,34 @@ KINDS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
 }
 
 
+#: Each kind once, with a mask or without; TensorFlow takes seconds to trace one.
+EVERY_TIME = {
+    ("plain", None, True),
+    ("plain", None, False),
+    ("causal", None, True),
+    ("no flash", None, False),
+    ("dropout", None, True),
+    ("value of another size", None, False),
+    ("grouped", None, True),
+    ("grouped, causal", None, False),
+    ("one head", None, True),
+    ("one head, additive, causal", None, True),
+    ("causal", 40, True),
+    ("grouped", 40, False),
+}
+
+
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize(("kind", "at_once"), [*((kind, None) for kind in KINDS), ("causal", 40), ("grouped", 40)])
+@pytest.mark.parametrize(
+    ("kind", "at_once", "masked"),
+    [
+        pytest.param(*case, marks=() if case in EVERY_TIME else pytest.mark.nightly)
+        for case in [
+            *((kind, None, masked) for kind in KINDS for masked in (False, True)),
+            *((kind, 40, masked) for kind in ("causal", "grouped") for masked in (False, True)),
+        ]
+    ],
+)
 def test_figures_are_those_of_the_scores(
     tmp_path: Path, kind: str, masked: bool, at_once: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
