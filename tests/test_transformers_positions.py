@@ -1,7 +1,9 @@
-"""unit="position" with the Hugging Face Trainer: every token that it evaluates is an instance, with the texts of its tokenizer."""
+"""Where in the input, through the Hugging Face Trainer: tokens as instances, peaks and maps, by instance id against plain hooks."""
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +19,14 @@ import transformers
 
 from tensorboard_activis.transformers import ActiVisCallback
 from tests.test_transformers import QUESTIONS, words
+from tests.torch.sequences import IGNORED, check_layers
+from tests.torch.test_peaks import check
 
 
-def test_a_language_model_that_the_trainer_evaluates(tmp_path: Path) -> None:
+@pytest.mark.parametrize("own", [False, True])
+def test_a_language_model_that_the_trainer_evaluates(tmp_path: Path, own: bool) -> None:
     tokenizer = words()
+    rows = [dict(tokenizer(text)) for text in QUESTIONS]
     torch.manual_seed(0)
     config = transformers.GPT2Config(
         vocab_size=len(tokenizer), n_positions=16, n_embd=8, n_layer=2, n_head=2, bos_token_id=2, eos_token_id=3
@@ -28,6 +34,7 @@ def test_a_language_model_that_the_trainer_evaluates(tmp_path: Path) -> None:
     model = transformers.GPT2LMHeadModel(config)
     layers = ["transformer.h.1"]
     callback = ActiVisCallback(
+        *([rows] if own else []),
         log_dir=tmp_path / "run",
         unit="position",
         layers=layers,
@@ -37,7 +44,6 @@ def test_a_language_model_that_the_trainer_evaluates(tmp_path: Path) -> None:
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path), per_device_eval_batch_size=3, report_to=[], use_cpu=True, disable_tqdm=True
     )
-    rows = [dict(tokenizer(text)) for text in QUESTIONS]
     collator = transformers.DataCollatorForLanguageModeling(tokenizer, mlm=False)
     trainer = transformers.Trainer(
         model,
@@ -79,3 +85,107 @@ def test_a_language_model_that_the_trainer_evaluates(tmp_path: Path) -> None:
     known = [loss for _, loss, _ in found.values() if loss is not None]
     assert snapshot.record.metrics["loss"] == pytest.approx(np.mean(known), rel=1e-4)
     assert metrics["eval_loss"] > 0
+
+
+KINDS = {0: "other", 1: "animal", 2: "question"}
+BLOCK = "bert.encoder.layer.1"
+
+
+def tagged() -> list[dict[str, Any]]:
+    """The questions with a label for every word, none for the signs around them."""
+    tokenizer, made = words(), []
+    for text in QUESTIONS:
+        kinds = [1 if word in ("cat", "dog") else 2 if word in ("who", "what") else 0 for word in text.split()]
+        made.append({**tokenizer(text), "labels": [IGNORED, *kinds, IGNORED]})
+    return made
+
+
+def tagger(where: Path, own: bool, **options: Any) -> Any:
+    """Trains a token classifier with the callback, which watches the trainer's evaluations or has the same data of its own."""
+    tokenizer = words()
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=12,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        id2label=KINDS,
+        label2id={name: kind for kind, name in KINDS.items()},
+    )
+    rows = tagged()
+    callback = ActiVisCallback(
+        *([rows] if own else []), log_dir=where / "run", layers=[BLOCK, "classifier"], strict=True, **options
+    )
+    made = transformers.Trainer(
+        transformers.BertForTokenClassification(config),
+        transformers.TrainingArguments(
+            str(where),
+            max_steps=4,
+            eval_steps=2,
+            eval_strategy="steps",
+            per_device_eval_batch_size=3,
+            report_to=[],
+            use_cpu=True,
+            disable_tqdm=True,
+        ),
+        train_dataset=rows,
+        eval_dataset=rows,
+        processing_class=tokenizer,
+        data_collator=transformers.DataCollatorForTokenClassification(tokenizer),
+        callbacks=[callback],
+    )
+    made.train()
+    assert open_run(where / "run").steps == [2, 4]
+    return made.model
+
+
+def hooked(model: Any) -> Iterator[dict[str, torch.Tensor]]:
+    """By layer [positions, neurons], of hooks on the trained model, which is given each question by itself."""
+    kept: dict[str, torch.Tensor] = {}
+    for name in (BLOCK, "classifier"):
+        model.get_submodule(name).register_forward_hook(
+            lambda module, args, output, name=name: kept.update(
+                {name: (output[0] if isinstance(output, tuple) else output)[0]}
+            )
+        )
+    with torch.no_grad():
+        for row in tagged():
+            model.eval()(input_ids=torch.tensor(row["input_ids"])[None])
+            yield dict(kept)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_token_classifier(tmp_path: Path, own: bool) -> None:
+    model = tagger(tmp_path, own, unit="position", sample=25, subsets={"cat": 'token == "cat"'})
+    snapshot = open_run(tmp_path / "run").latest
+    found: dict[str, dict[str, Any]] = {}
+    for number, (row, layers) in enumerate(zip(tagged(), hooked(model), strict=True)):
+        for place, (token, label) in enumerate(zip(row["input_ids"], row["labels"], strict=True)):
+            values = {name: each[place] for name, each in layers.items()}
+            found[f"{number}:{place}"] = {**values, "label": label, "token": words().convert_ids_to_tokens(token)}
+    check_layers(snapshot, found, [BLOCK, "classifier"])
+    for line in snapshot.instances.to_pylist():
+        own_values = found[line["id"]]
+        assert (line["token"], line["text"]) == (own_values["token"], QUESTIONS[line["sequence"]])
+        assert line["label"] == KINDS.get(own_values["label"])
+        assert line["prediction"] == KINDS[int(own_values["classifier"].argmax())]
+    labelled = [one for one in found.values() if one["label"] != IGNORED]
+    losses = [F.cross_entropy(one["classifier"], torch.tensor(one["label"])).item() for one in labelled]
+    assert snapshot.record.metrics["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
+    counts = {subset.name: subset.count for subset in snapshot.record.subsets}
+    assert [counts[name] for name in KINDS.values()] == [
+        sum(one["label"] == kind for one in labelled) for kind in KINDS
+    ]
+    assert counts["cat"] == sum(one["token"] == "cat" for one in found.values())
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_peaks_and_maps_of_a_token_classifier(tmp_path: Path, own: bool) -> None:
+    model = tagger(tmp_path, own, id=[7 * number for number in range(len(QUESTIONS))], reducer="max")
+    snapshot = open_run(tmp_path / "run").latest
+    found = list(hooked(model))
+    for layer in (BLOCK, "classifier"):
+        assert snapshot.position_sizes(layer) == (-1,)
+        check(snapshot, layer, {7 * number: each[layer].T.numpy() for number, each in enumerate(found)})

@@ -21,6 +21,7 @@ from tensorboard_activis.capture.instances.pinned import longest, padded, pop_ar
 from tensorboard_activis.capture.position_arrays import LayerPositions, left_out
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
 from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
+from tensorboard_activis.capture.tasks.labels import IGNORED
 from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.class_statistics import MOST_EXACT, pack
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
@@ -98,7 +99,8 @@ class Collected:
     @classmethod
     def begin(cls, options: SnapshotOptions, processes: Processes) -> "Collected":
         """The state before the first batch."""
-        evaluator = TaskEvaluator(options.class_names, options.task, options.probabilities)
+        ignored = IGNORED if options.unit == "position" else None
+        evaluator = TaskEvaluator(options.class_names, options.task, options.probabilities, ignored)
         none = [0] * len(options.layers)
         positions = [
             LayerPositions(options.positions, info.neurons) if options.positions and len(info.shape.sizes) > 2 else None

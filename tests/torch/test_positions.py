@@ -203,6 +203,7 @@ def test_a_tagger_has_classes(tmp_path: Path, watched: bool) -> None:
         with ActiVisLogger(tmp_path, model, [batch | {"labels": labels}], id=["a", "b", "c"], **options) as logger:
             logger.log(1)
     snapshot = open_run(tmp_path).latest
+    assert not [note for note in snapshot.notes if "labels" in note]  # that some are -100 is as it should be
     assert (snapshot.record.task, list(snapshot.layers)) == ("classification", ["hidden"])
     assert [note for note in snapshot.notes if "pool" in note and "no row for each position" in note]
     with torch.no_grad():
@@ -270,6 +271,15 @@ def test_segmentation(tmp_path: Path) -> None:
     found = counts(snapshot)
     assert (found["left"], found["first"]) == (3 * 8 * 2, 6)
     assert [found[str(one)] for one in range(3)] == [int((labels == one).sum()) for one in range(3)]
+
+
+def test_labels_that_are_neither_classes_nor_ignored_are_said(tmp_path: Path) -> None:
+    model, batch = Tagger().eval(), sentences([4, 7, 2], 30, 5)
+    labels = torch.full((3, 7), IGNORED)
+    labels[0, :2], labels[1, :4] = -5, 2
+    snapshot = logged(tmp_path, model, [batch | {"labels": labels}], unit="position", layers=["hidden"])
+    assert snapshot.notes == ("2 labels are missing or none of the 3 classes; these instances count in no class.",)
+    assert counts(snapshot)["2"] == 4
 
 
 @needs_transformers

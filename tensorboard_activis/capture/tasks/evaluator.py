@@ -1,6 +1,7 @@
 """Detects the task (classification, regression, …) from outputs and labels, and computes the predictions of each batch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +32,7 @@ class TaskEvaluator:
         class_names: as in every callback.
         task: one of TASKS, or None.
         probabilities: whether outputs are probabilities; None: detected in the first batch.
+        ignored: a label that says that there is none, and is no invalid one, as -100 of positions; None: there is no such.
 
     Attributes:
         task: the task; None before the first batch, unless it was passed.
@@ -40,9 +42,13 @@ class TaskEvaluator:
     """
 
     def __init__(
-        self, class_names: Sequence[str] | None, task: str | None = None, probabilities: bool | None = None
+        self,
+        class_names: Sequence[str] | None,
+        task: str | None = None,
+        probabilities: bool | None = None,
+        ignored: int | None = None,
     ) -> None:
-        self._names = class_names
+        self._names, self._ignored = class_names, ignored
         self._probabilities = probabilities
         self._decided = False
         self.task = task
@@ -83,6 +89,15 @@ class TaskEvaluator:
             self.task, self.labelled, self.has_texts = self.task or "tokens", outputs.label is not None, True
             self._decided = True
             return outputs
+        found = self._evaluated(outputs, labels, groups)
+        if self._ignored is None or labels is None or labels.ndim != 1:
+            return found
+        expected = int(np.count_nonzero(labels == self._ignored))
+        return replace(found, invalid_labels=max(found.invalid_labels - expected, 0))
+
+    def _evaluated(
+        self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, groups: pa.Array | None
+    ) -> Predictions:
         if isinstance(outputs, np.ndarray):
             outputs = outputs.astype(np.float64)
             if outputs.ndim == 2 and outputs.shape[1] == 1 and self.task != "multilabel":

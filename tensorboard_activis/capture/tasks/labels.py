@@ -10,6 +10,9 @@ from tensorboard_activis.errors import ConfigurationError
 #: The label of an instance without label.
 MISSING = -1
 
+#: The label of a position that has none, by the convention of cross entropy.
+IGNORED = -100
+
 
 class Labels:
     """Converts labels of any form into arrays. The first batch, the model's width and the task decide what kind of labels they are.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
@@ -211,12 +212,13 @@ class RecordedModel:
         def move(tensor: torch.Tensor) -> torch.Tensor:
             return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)
 
+        def packed_to_device(sequences: PackedSequence) -> PackedSequence:
+            return sequences.to(device)  # type: ignore[arg-type]
+
         def moved(batch: Batch) -> Batch:
             mask = None if batch.mask is None else batch.mask.to(device)
-            inputs = [
-                map_tensors(each, move, lambda packed: packed.to(str(device))) for each in (batch.args, batch.kwargs)
-            ]
-            return replace(batch, args=inputs[0], kwargs=inputs[1], mask=mask)
+            args, kwargs = (map_tensors(each, move, packed_to_device) for each in (batch.args, batch.kwargs))
+            return replace(batch, args=args, kwargs=kwargs, mask=mask)
 
         return moved
 

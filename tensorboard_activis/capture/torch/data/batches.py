@@ -19,9 +19,9 @@ from tensorboard_activis.capture.data.batch_forms import (
     count_instances,
     is_graph,
 )
+from tensorboard_activis.capture.tasks.labels import IGNORED
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, map_tensors, packed_sequences
 from tensorboard_activis.capture.torch.data.padding import padding_mask
-from tensorboard_activis.capture.torch.data.vocabulary import IGNORED
 from tensorboard_activis.errors import ConfigurationError
 
 

@@ -16,7 +16,7 @@ from tensorboard_activis.capture.instances.thumbnails import CHANNELS, is_image
 from tensorboard_activis.capture.instances.token_texts import TokenTexts
 from tensorboard_activis.capture.options import LoggerOptions
 from tensorboard_activis.capture.score_output import ScoreOutput
-from tensorboard_activis.capture.tasks.labels import check_range, check_width
+from tensorboard_activis.capture.tasks.labels import IGNORED, check_range, check_width
 from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.capture.tasks.repeated import Repeated, objects
 from tensorboard_activis.capture.tasks.tokens import MOST_KINDS
@@ -30,7 +30,7 @@ from tensorboard_activis.capture.torch.data.positions import (
     tokens_of,
 )
 from tensorboard_activis.capture.torch.data.scores import score_tensors
-from tensorboard_activis.capture.torch.data.vocabulary import IGNORED, vocabulary_predictions
+from tensorboard_activis.capture.torch.data.vocabulary import vocabulary_predictions
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
 #: Columns of positions, beside those of their sequences.

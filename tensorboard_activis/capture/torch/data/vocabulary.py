@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from tensorboard_activis.capture.instances.token_texts import TokenTexts
+from tensorboard_activis.capture.tasks.labels import IGNORED
 from tensorboard_activis.capture.tasks.predictions import UNKNOWN, Predictions, metric_totals
 
 #: Number of logits that are processed at a time.
 _LOGITS_AT_A_TIME = 1 << 24
-#: The label that stands for none.
-IGNORED = -100
 
 
 def vocabulary_predictions(
