@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "check":
             from tensorboard_activis.check.command import run_check  # only here: the demo shall start at once
 
-            return run_check(options.logdir, repair=options.repair)
+            return run_check(options.logdir, repair=options.repair, thin=options.thin)
         if options.command == "report":
             from tensorboard_activis.report.command import run_report  # likewise
 
@@ -107,13 +107,22 @@ def parser() -> argparse.ArgumentParser:
         "check",
         help="verify everything that was logged below a directory",
         description="Verifies every event, file, checksum, shape and reference in the runs below a log directory, and says "
-        "what is damaged and what can still be had. Status: 0 all is well, 1 something is damaged, 2 there is nothing to check.",
+        "what is damaged and what can still be had. Status: 0 all is well, 1 something is damaged or was not thinned, 2 there is "
+        "nothing to check.",
     )
     command.add_argument("logdir", type=Path, metavar="LOGDIR", help="a log directory, or one run")
     command.add_argument(
         "--repair",
         action="store_true",
-        help="remove files that killed processes left unannounced; nothing else is ever changed",
+        help="remove files that killed processes left unannounced; without it and --thin nothing is ever changed",
+    )
+    command.add_argument(
+        "--thin",
+        type=_kept,
+        metavar="N",
+        help="bound the disk, as the keyword keep=N does: at most N snapshots of each run, the first, the newest and others spread "
+        "over the run, keep the activations of single instances; of all others summaries, metrics and findings stay. Not where "
+        "something is damaged or a logger is writing. It cannot be undone",
     )
     command = commands.add_parser(
         "report",
@@ -149,6 +158,12 @@ def _kind(text: str) -> str:
     if text not in KINDS:
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(KINDS)}; got {text!r}")
     return text
+
+
+def _kept(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9 or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"expected at least 2 snapshots, the first and the newest; got {text!r}")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -12,6 +12,7 @@ __all__ = [
     "ExpressionError",
     "NotFoundError",
     "QueryError",
+    "ThinnedError",
     "UnreadableError",
 ]
 
@@ -32,6 +33,10 @@ class UnreadableError(ActiVisError):
 
 class NotFoundError(ActiVisError, LookupError):
     """A run, step, layer, instance or column that does not exist was asked for."""
+
+
+class ThinnedError(NotFoundError):
+    """Values of single instances were asked for at a step that was thinned to bound the disk: `keep=`, `check --thin`."""
 
 
 class QueryError(ActiVisError, ValueError):

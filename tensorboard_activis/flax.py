@@ -15,7 +15,7 @@ from typing import Any, Unpack
 from flax import nnx
 
 from tensorboard_activis import schema
-from tensorboard_activis.alerts.alerts import alerts_of
+from tensorboard_activis.alerts.published import after_snapshot
 from tensorboard_activis.capture.flax.capture import FlaxCapture
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.layer_table import Layers
@@ -71,7 +71,7 @@ class ActiVisLogger(Logger):
                 capture.layers,
                 probabilities=capture.probabilities,
                 strict=options["strict"],
-                on_published=alerts_of(options),
+                on_published=after_snapshot(options),
                 **options_of(RecorderOptions, options),
             )
             self._recorder.check(capture.first)

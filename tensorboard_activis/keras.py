@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import keras
 import numpy as np
 
-from tensorboard_activis.alerts.alerts import alerts_of
+from tensorboard_activis.alerts.published import after_snapshot
 from tensorboard_activis.capture.health import HealthLog
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import bracketed, uninterrupted
@@ -94,7 +94,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ConfigurationError(f"every must be a positive number of epochs; got {every!r}.")
         self._options = options
-        self._alerts = alerts_of(options)
+        self._after_snapshot = after_snapshot(options)
         self._data = EvaluationData(x, y, batch_size, options, texts=texts, steps=steps)
         self._every = every
         self._logs = logs
@@ -252,7 +252,7 @@ class ActiVisCallback(keras.callbacks.Callback):
                 training=self._data.described.metadata.training_record,
                 effects=capture.effects,
                 strict=self._options["strict"],
-                on_published=self._alerts,
+                on_published=self._after_snapshot,
                 **options_of(RecorderOptions, self._options),
             )
             recorder.check(capture.first)

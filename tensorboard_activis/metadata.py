@@ -21,9 +21,13 @@ LOCK_FILE = ".lock"
 
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
 _SNAPSHOT_FILE = re.compile(
-    r"step-([0-9]{10,20})-([0-9a-f]{12}-[0-9a-f]{8}|[0-9a-z-]+?)(?:-r[0-9]+)?(?:-[0-9]{4,})?\.safetensors"
+    r"(?P<whole>step-(?P<step>[0-9]{10,20})-(?P<session>[0-9a-f]{12}-[0-9a-f]{8}|[0-9a-z-]+?)(?:-r[0-9]+)?)(?:-[0-9]{4,})?"
+    r"\.safetensors"
 )
-_PARTIAL = re.compile(rf"\.(?:{_FILE_NAME.pattern}|events-[0-9a-z-]{{1,64}})(?:\.[0-9a-f]{{16}})?\.partial")
+_STAND_IN = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.thinned\.(?:safetensors|parquet)")
+_PARTIAL = re.compile(
+    rf"\.(?:{_FILE_NAME.pattern}|{_STAND_IN.pattern}|events-[0-9a-z-]{{1,64}})(?:\.[0-9a-f]{{16}})?\.partial"
+)
 _FILE_NAME_IN_BYTES = re.compile(_FILE_NAME.pattern.encode("ascii"))
 
 
@@ -52,7 +56,19 @@ def snapshot_file(step: int, session: str, part: int = 0, repeat: int = 0) -> st
 def snapshot_of(name: str) -> tuple[int, str] | None:
     """Step and session in the name of a snapshot's file; None for any other name."""
     match = _SNAPSHOT_FILE.fullmatch(name)
-    return (int(match[1]), match[2]) if match else None
+    return (int(match["step"]), match["session"]) if match else None
+
+
+def stand_in(name: str) -> str:
+    """Name of the file that holds what is left of a side file after thinning; all parts of a snapshot have one in common."""
+    match = _SNAPSHOT_FILE.fullmatch(name)
+    stem, _, kind = name.rpartition(".")
+    return f"{match['whole'] if match else stem}.thinned.{kind}"
+
+
+def is_stand_in(name: str) -> bool:
+    """Whether this is a name as `stand_in` makes it."""
+    return _STAND_IN.fullmatch(name) is not None
 
 
 def instances_file(parts: Iterable[bytes]) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Unpack
 from torch import nn
 
 from tensorboard_activis import schema
-from tensorboard_activis.alerts.alerts import alerts_of
+from tensorboard_activis.alerts.published import after_snapshot
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
 from tensorboard_activis.capture.graph.layers import feed_relu
 from tensorboard_activis.capture.guard import Guard
@@ -92,7 +92,7 @@ class ActiVisLogger(Logger):
         self._processes = connect(log_dir, distributed)
         self._guard = Guard(options["strict"], self._processes)
         self._options = options
-        self._alerts = alerts_of(options)
+        self._after_snapshot = after_snapshot(options)
         self._watch: weakref.ref[Watch] | None = None
         self._health: TrainingHealth | None = None
 
@@ -233,7 +233,7 @@ class ActiVisLogger(Logger):
                 guard=self._guard,
                 processes=self._processes,
                 session=self._get_session(),
-                on_published=self._alerts,
+                on_published=self._after_snapshot,
                 **options_of(RecorderOptions, self._options),
             )
         self._recorder.graph = self.graph

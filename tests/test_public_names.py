@@ -20,6 +20,7 @@ PUBLIC = {
         "ExpressionError",
         "NotFoundError",
         "QueryError",
+        "ThinnedError",
         "UnreadableError",
     },
     f"{NAME}.torch": {"ActiVisLogger"},

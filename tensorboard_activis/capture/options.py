@@ -23,6 +23,8 @@ from tensorboard_activis.errors import ConfigurationError
 T = TypeVar("T")
 #: Instances per neuron whose positions are stored.
 MOST_STRONGEST = 256
+#: Snapshots that a run keeps whole at least: the first and the newest.
+LEAST_KEPT = 2
 #: What may be measured of errors.
 EFFECTS = ("gradients", "tried")
 
@@ -94,6 +96,9 @@ class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, total=False)
         alerts: one warning for the first finding of each kind.
         scalars: figures of up to 40 layers at each snapshot, for TensorBoard's own dashboards: `activis/dead_share/…`,
             `activis/rms/…`, `activis/effective_rank/…` and `activis/drift/…`.
+        keep: bounds the disk: when the run has more snapshots with large arrays than this, at least 2, those between are thinned:
+            they lose the activations of single instances, and keep summaries, metrics, findings and the columns of up to 131,072
+            instances. Whole are always the first step, the newest, and others spread over the run. None: all.
     """
 
     progress: bool | None
@@ -101,6 +106,7 @@ class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, total=False)
     on_finding: Callable[[Any], Any] | None
     alerts: bool
     scalars: bool
+    keep: int | None
 
 
 class PositionOptions(TypedDict, total=False):
@@ -290,6 +296,11 @@ def check_options(**options: Unpack[TorchOptions]) -> None:
     for name in ("alerts", "scalars"):
         if not isinstance(options.get(name, False), bool):
             raise ConfigurationError(f"{name} must be True or False; got {options.get(name)!r:.60}.")
+    keep = options.get("keep")
+    if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or keep < LEAST_KEPT):
+        raise ConfigurationError(
+            f"keep must be at least {LEAST_KEPT} snapshots, the first and the newest, or None to keep all; got {keep!r:.60}."
+        )
     depth = options.get("depth", True)
     if not isinstance(depth, bool):
         raise ConfigurationError(

@@ -14,20 +14,21 @@ from tensorboard_activis.read.run import run_directories
 FINE, DAMAGED, USAGE = 0, 1, 2
 
 
-def run_check(logdir: Path, *, repair: bool = False) -> int:
+def run_check(logdir: Path, *, repair: bool = False, thin: int | None = None) -> int:
     """Checks every run at or below a log directory and prints the results.
 
     Arguments:
         logdir: a log directory, or one run.
         repair: remove the leftovers of killed processes.
+        thin: at most so many snapshots of each run keep their large arrays; None: all do.
 
     Returns:
-        0 when everything is as it was written, 1 when something is damaged, 2 when there is nothing to check.
+        0 when everything is as it was written, 1 when something is damaged or was not thinned, 2 when there is nothing to check.
     """
     if not logdir.is_dir():
         _say(f"tensorboard-activis: {logdir} is no directory.", file=sys.stderr)
         return USAGE
-    checked = damaged = 0
+    checked = damaged = refused = 0
     for directory in run_directories(logdir):
         checked += 1
         try:
@@ -39,6 +40,10 @@ def run_check(logdir: Path, *, repair: bool = False) -> int:
         damaged += bool(report.problems)
         for line in _lines(report, repair):
             _say(line)
+        if thin is not None:
+            from tensorboard_activis.check.thin import thin_directory  # only here: it imports all kinds of findings
+
+            refused += not thin_directory(directory, thin, report, _say)
     if not checked:
         nothing = f"there is no directory {metadata.RUN_DIRECTORY!r} below {logdir}: nothing was logged there"
         _say(f"tensorboard-activis: {nothing}.", file=sys.stderr)
@@ -47,7 +52,7 @@ def run_check(logdir: Path, *, repair: bool = False) -> int:
         f"{_count(checked, 'run')} checked: "
         + (f"{damaged} damaged." if damaged else "everything is as it was written.")
     )
-    return DAMAGED if damaged else FINE
+    return DAMAGED if damaged or refused else FINE
 
 
 def _say(line: str, file: TextIO | None = None) -> None:
@@ -57,8 +62,9 @@ def _say(line: str, file: TextIO | None = None) -> None:
 
 def _lines(report: Report, repair: bool) -> Iterator[str]:
     superseded = f", of which {report.superseded} superseded by newer ones" if report.superseded else ""
+    thinned = f", {report.thinned} thinned" if report.thinned else ""
     yield (
-        f"{report.directory}: {_count(report.snapshots, 'whole snapshot')}{superseded}, "
+        f"{report.directory}: {_count(report.snapshots - report.thinned, 'whole snapshot')}{superseded}{thinned}, "
         f"{_count(report.files, 'file')}, {report.size:,} bytes"
     )
     for problem in report.problems:

@@ -15,8 +15,9 @@ from tensorboard_activis.check.files import check_file
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.check.snapshots import Table, check_snapshot
 from tensorboard_activis.leftovers import leftovers, orphans
-from tensorboard_activis.read.content import named_files
+from tensorboard_activis.read.content import array_files, named_files
 from tensorboard_activis.read.run import current
+from tensorboard_activis.read.thinned import find_remains
 
 #: Seconds: a file that changed more recently than this may be in the middle of being copied here.
 SETTLED = 60.0
@@ -31,14 +32,18 @@ def check_directory(directory: Path, repair: bool = False) -> Report:
     report = Report(directory)
     events = check_events(directory, report)
     names = list(dict.fromkeys(name for snapshot in events.snapshots for name in named_files(snapshot)))
+    names += [stand_in for name in names if (stand_in := metadata.stand_in(name)) not in names]
     present = [
-        directory / name for name in names if (directory / name).is_file() and not (directory / name).is_symlink()
+        directory / name
+        for name in dict.fromkeys(names)
+        if (directory / name).is_file() and not (directory / name).is_symlink()
     ]
     bad = {path.name for path in present if not check_file(path, report)}
     counting = {id(snapshot) for snapshot in current(events.snapshots).values()}
     tables: set[Table] = set()
     for snapshot in events.snapshots:
         report.superseded += id(snapshot) not in counting
+        report.thinned += find_remains(directory, array_files(snapshot)) is not None
         problems = len(report.problems)
         check_snapshot(snapshot, directory, events.nodes, tables, report)
         report.snapshots += len(report.problems) == problems and not bad & set(named_files(snapshot))
@@ -55,7 +60,7 @@ def _measure(paths: list[Path], report: Report) -> None:
 
 
 def _check_leftovers(report: Report, repair: bool) -> None:
-    with _locked(report.directory) as free:
+    with locked(report.directory) as free:
         if free and (lost := orphans(report.directory)):
             report.add(
                 f"{lost[0].name}{f' and {len(lost) - 1} more files' if len(lost) > 1 else ''}",
@@ -82,7 +87,7 @@ def _check_leftovers(report: Report, repair: bool) -> None:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[bool]:
+def locked(directory: Path) -> Iterator[bool]:
     """Takes the directory's lock for the body; yields False when a live logger has it. Leaves no new lock file behind."""
     path = directory / metadata.LOCK_FILE
     there = os.path.lexists(path)

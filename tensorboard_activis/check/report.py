@@ -21,6 +21,7 @@ class Report:
         directory: the directory with our files.
         problems: every fault, in the order of the check.
         snapshots: snapshots that are intact.
+        thinned: snapshots that lost the activations of single instances so that the disk stays bounded.
         superseded: intact snapshots that no longer count, because newer ones took their place.
         files, size: number of our files, event files included, and their size in bytes.
         unverified: files of arrays without checksums, which older versions wrote.
@@ -31,6 +32,7 @@ class Report:
     directory: Path
     problems: list[Problem] = field(default_factory=list)
     snapshots: int = 0
+    thinned: int = 0
     superseded: int = 0
     files: int = 0
     size: int = 0

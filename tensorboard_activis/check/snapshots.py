@@ -5,10 +5,12 @@ from pathlib import Path
 
 from tensorboard_activis import schema
 from tensorboard_activis.check.report import Report
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, ThinnedError
 from tensorboard_activis.read.arrays import ArrayFiles, read_array
+from tensorboard_activis.read.content import array_files
 from tensorboard_activis.read.instances import read_instances
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.read.thinned import find_remains
 
 #: The files of a table of instances, and the number of rows that they must have.
 Table = tuple[tuple[str, ...], int]
@@ -23,11 +25,14 @@ def check_snapshot(
         nodes: node keys of the run's graphs; None without a graph.
         tables: tables known to be intact, which are not read again; this function adds to it.
     """
+    thinned = find_remains(directory, array_files(snapshot)) is not None
     errors: dict[str, None] = {}  # in order; one missing file is behind many arrays
 
     def intact(read: Callable[..., object], *arguments: object) -> bool:
         try:
             read(*arguments)
+        except ThinnedError:
+            return thinned  # so it should be
         except ActiVisError as error:
             errors[str(error)] = None
             return False

@@ -1,18 +1,20 @@
 """Describes a snapshot: its layers, subsets and columns, with counts and warnings."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
 from tensorboard_activis import schema
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, ThinnedError
 from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.content import ContentKind, describe_content
 from tensorboard_activis.query.instances.kinds import ColumnInfo, describe_columns
 from tensorboard_activis.query.matrix import strips
 from tensorboard_activis.query.matrix.statistic import STATISTIC_INFOS, StatisticInfo
 from tensorboard_activis.read.snapshot import SnapshotReader, once_per_snapshot
+from tensorboard_activis.read.thinned import keep_of, thinned_text
 
 #: See docs/tasks.md.
 Task: TypeAlias = Literal["classification", "multilabel", "tokens", "regression", "ranking", "none"]
@@ -121,8 +123,8 @@ class SnapshotInfo:
         subsets: declared subsets; the first holds all instances.
         columns: what an expression may use.
         statistics: what a matrix may show.
-        depth: whether prediction by depth was recorded.
-        notes: what was lost or odd when it was recorded, in words.
+        depth: whether prediction by depth was recorded, and is still there.
+        notes: what was lost or odd when it was recorded, in words, and that it was thinned.
         problems: what cannot be read now, in words.
     """
 
@@ -149,7 +151,8 @@ class SnapshotInfo:
 
 def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
     """What a snapshot holds. Damage is listed under `problems`, never raised."""
-    record = snapshot.record
+    record, remains = snapshot.record, snapshot.remains
+    thinned = () if remains is None else (thinned_text(f"step {record.step}", keep_of(remains)),)
     problems: list[str] = []
     content, ink, columns = None, False, Records(ColumnInfo)
     try:
@@ -177,8 +180,8 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
         ),
         columns=columns,
         statistics=STATISTIC_INFOS,
-        depth=record.depth is not None,
-        notes=tuple(record.notes),
+        depth=record.depth is not None and remains is None,
+        notes=(*thinned, *record.notes),
         problems=tuple(problems),
     )
 
@@ -205,7 +208,7 @@ def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
         reducer=info.reducer,
         axis=info.axis,
         sizes=tuple(info.shape.sizes),
-        positions=snapshot.position_sizes(info.name),
+        positions=() if snapshot.remains is not None else snapshot.position_sizes(info.name),
         signed=signed,
         max_abs=max_abs,
         problem=problem,
@@ -217,7 +220,8 @@ def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
 def _describe_values(snapshot: SnapshotReader, name: str) -> tuple[bool, float, LayerWarnings]:
     """Whether any activation of a layer lies below zero, the largest absolute one, and the warnings. Raises UnreadableError."""
     layer, summary = snapshot.layer(name), snapshot.summary(name, 1)
-    snapshot.check_activations(name)
+    with suppress(ThinnedError):  # what the snapshot's note says
+        snapshot.check_activations(name)
     signed, max_abs, counts = True, 0.0, [0] * len(strips.STATES)
     if snapshot.record.subsets:
         signed, max_abs = strips.is_signed(summary), strips.largest(summary)

@@ -38,6 +38,11 @@ class Run(run.Run):
         assert isinstance(snapshot, Snapshot)
         return snapshot
 
+    @property
+    def steps_with_instances(self) -> list[int]:
+        """The steps that keep the activations of their instances, ascending: all, unless the run was thinned (`keep=`)."""
+        return [step for step in self.steps if self.snapshot(step).remains is None]
+
     def findings(self) -> Records[Finding]:
         """What is wrong with the model at the latest step, see `Snapshot.findings`. Raises NotFoundError when there is none."""
         return self.latest.findings()

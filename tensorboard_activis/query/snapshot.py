@@ -20,7 +20,7 @@ from tensorboard_activis.query.matrix import matrix as matrices
 from tensorboard_activis.query.matrix.matrix import Matrix
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import ROWS_OF, RULES, Sort
-from tensorboard_activis.query.matrix.statistic import DEFAULT, parse_statistic
+from tensorboard_activis.query.matrix.statistic import DEFAULT, STATISTICS, parse_statistic
 from tensorboard_activis.query.neurons import history as histories
 from tensorboard_activis.query.neurons.concept import Concept, concept
 from tensorboard_activis.query.neurons.depth import Depth, DepthHistory, depth, depth_history
@@ -37,6 +37,7 @@ from tensorboard_activis.query.projection import alignment, continuity
 from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.read.thinned import keep_of
 
 #: A row of a matrix: the name of a declared subset, else an expression; a whole number is the row of one instance.
 RowLike: TypeAlias = str | int | Row
@@ -63,7 +64,7 @@ class Snapshot(SnapshotReader):
         *,
         sort: SortLike = "index",
         prefix: int | None = None,
-        statistics: Collection[str] = DEFAULT,
+        statistics: Collection[str] | None = None,
     ) -> Matrix:
         """The neuron activation matrix: statistics of every neuron over each row, float32 [rows, neurons].
 
@@ -72,13 +73,16 @@ class Snapshot(SnapshotReader):
             rows: names of declared subsets, expressions, indices of kept instances; all declared subsets when None.
             sort: "index", "strongest" or "clustered"; one of the rows, by its mean; two of them, by their effect size.
             prefix: uses only the first `prefix` instances of the sample, for a fast approximate answer.
-            statistics: statistics to compute besides mean and standard deviation.
+            statistics: those to compute besides mean and standard deviation; None: the usual ones, of a thinned step those that
+                its summaries hold.
 
         Raises:
             NotFoundError: there is no such layer, subset or instance.
             ExpressionError: a row is no valid expression.
             QueryError: an argument is wrong, or a limit is exceeded.
         """
+        if statistics is None:
+            statistics = DEFAULT if self.remains is None else [one for one in DEFAULT if STATISTICS[one].of_summary]
         row_likes = self._all_subsets() if rows is None else list(rows)
         parsed = [self._row(row) for row in row_likes]
         return matrices.matrix(self, layer, parsed, self._sort(sort, parsed), prefix, statistics)
@@ -218,6 +222,12 @@ class Snapshot(SnapshotReader):
         """
         parsed = None if rows is None else [self._row(row) for row in rows]
         return separation(self, parsed, None if layers is None else list(layers), limit)
+
+    @property
+    def thinned(self) -> int | None:
+        """None, or how many steps of the run kept the activations of their instances when those of this one were removed."""
+        remains = self.remains
+        return None if remains is None else keep_of(remains)
 
     def findings(self) -> Records[Finding]:
         """What is wrong with the model at this step, strongest first, each with the counts that say so and since which step.

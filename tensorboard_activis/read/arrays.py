@@ -9,6 +9,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.array_file import ArrayFile, Tensor
 from tensorboard_activis.read.concatenated import concatenate
+from tensorboard_activis.read.thinned import stand_in, thinned_error
 
 #: Open files by name: thousands of arrays may lie in one file.
 ArrayFiles = dict[str, ArrayFile]
@@ -24,6 +25,7 @@ def read_array(
 
     Raises:
         UnreadableError: a file is missing or truncated, or its type or shape differs from the record.
+        ThinnedError: the array was of single instances, and its snapshot was thinned.
     """
     if not array.files:
         return np.frombuffer(array.inline, array.dtype).reshape(array.shape)[:rows]
@@ -61,10 +63,7 @@ def whole_file(path: Path) -> ArrayFile:
 
 def _located(directory: Path, array: schema.Array, files_by_name: ArrayFiles) -> list[tuple[ArrayFile, Tensor]]:
     """Finds the parts of an array in its files, and checks that together they have the recorded type and shape."""
-    for name in array.files:
-        if name not in files_by_name:
-            files_by_name[name] = ArrayFile(directory / name)
-    files = [files_by_name[name] for name in array.files]
+    files = _opened(directory, array, files_by_name)
     parts = [file.tensor(array.tensor) for file in files]
     shape = parts[0].shape
     if len(parts) > 1 and all(part.shape[1:] == shape[1:] and part.shape for part in parts):
@@ -75,6 +74,23 @@ def _located(directory: Path, array: schema.Array, files_by_name: ArrayFiles) ->
             f"{array.tensor!r:.200} in {listed(array.files)} is {shapes}; the snapshot says {array.dtype} {array.shape}."
         )
     return list(zip(files, parts, strict=True))
+
+
+def _opened(directory: Path, array: schema.Array, files_by_name: ArrayFiles) -> list[ArrayFile]:
+    """The files that an array lies in; for a thinned snapshot the one file that holds what is left of it."""
+    try:
+        for name in array.files:
+            if name not in files_by_name:
+                files_by_name[name] = ArrayFile(directory / name)
+        return [files_by_name[name] for name in array.files]
+    except UnreadableError:
+        left = stand_in(directory, array.files)
+        if left is None:
+            raise
+        file = files_by_name.setdefault(left, ArrayFile(directory / left))
+        if array.tensor not in file.header.tensors:
+            raise thinned_error(array.files[0], file) from None
+        return [file]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -5,13 +5,18 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tensorboard_activis import schema
+from tensorboard_activis import metadata, schema
 from tensorboard_activis.read.file_cache import file_version
 
 
 def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
     """The names of the files that a snapshot refers to, each once."""
-    names = dict.fromkeys(snapshot.instances)
+    return tuple(dict.fromkeys((*snapshot.instances, *array_files(snapshot))))
+
+
+def array_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
+    """The names of the files with arrays that a snapshot refers to, each once."""
+    names: dict[str, None] = {}
     for array in snapshot.columns.values():
         names |= dict.fromkeys(array.files)
     others = [part.arrays for part in (snapshot.depth, snapshot.effects) if part is not None]
@@ -36,8 +41,10 @@ def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
     """
     parts = [record]
     for name in files:
-        try:
-            parts.append(f"{name} {file_version(os.lstat(os.path.join(directory, name)))}")
-        except (OSError, ValueError):
-            parts.append(f"{name} missing")
+        for one in (name, metadata.stand_in(name)):
+            try:
+                parts.append(f"{one} {file_version(os.lstat(os.path.join(directory, one)))}")
+                break
+            except (OSError, ValueError):
+                parts.append(f"{one} missing")
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()

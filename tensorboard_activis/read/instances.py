@@ -15,6 +15,7 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.arrays import listed
 from tensorboard_activis.read.file_cache import file_version
 from tensorboard_activis.read.tables import allowance, check_room, read_table
+from tensorboard_activis.read.thinned import stand_in
 
 #: Columns of a snapshot that are columns of the table of instances; the others hold several values per instance.
 STEP_COLUMNS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
@@ -53,7 +54,7 @@ def _with_current_names(table: pa.Table, snapshot: schema.Snapshot) -> pa.Table:
 
 def _shared_table(directory: Path, names: tuple[str, ...]) -> pa.Table:
     """The table of these files, shared by all steps that refer to the same files."""
-    paths = [directory / name for name in names]
+    paths = [directory / (stand_in(directory, [name]) or name) for name in names]
     key = None
     with suppress(OSError):
         key = tuple(file_version(path.stat()) for path in paths)

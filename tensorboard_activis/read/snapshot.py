@@ -1,7 +1,6 @@
 """Reads one snapshot lazily: arrays are memory-mapped and tables read on first use."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Literal, Self, TypeVar, TypeVarTuple, cast
@@ -14,37 +13,20 @@ from tensorboard_activis.class_statistics import unpack
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.expression.evaluation import Check, Evaluation
 from tensorboard_activis.expression.predicate import compile_expression
+from tensorboard_activis.read.array_file import ArrayFile
 from tensorboard_activis.read.arrays import ArrayFiles, check_array, read_array
-from tensorboard_activis.read.content import content_digest, named_files
+from tensorboard_activis.read.content import array_files, content_digest, named_files
 from tensorboard_activis.read.effects import GradientEffects, TriedEffects, read_gradient_effects, read_tried_effects
 from tensorboard_activis.read.instances import read_instances, with_predictions
 from tensorboard_activis.read.patterns import Pattern, read_pattern
 from tensorboard_activis.read.positions import LayerPositions
+from tensorboard_activis.read.summary_arrays import SummaryArrays
+from tensorboard_activis.read.thinned import find_remains
 
 Value = TypeVar("Value")
 Arguments = TypeVarTuple("Arguments")
 #: Values of all four statistics of classes that are unpacked at once: two gigabytes.
 _MOST_UNPACKED = 1 << 29
-
-
-@dataclass(frozen=True)
-class SummaryArrays:
-    """Statistics of one layer over all instances seen, for every declared subset.
-
-    Those of more than 64 classes are stored in four bytes: the errors are bounded as `class_statistics` says.
-
-    Attributes:
-        subsets: names of the declared subsets, the first axis of the arrays.
-        count: number of finite values, int64 [subsets, neurons], or [subsets, 1] when no value was left out.
-        mean, std, min, max: float32 [subsets, neurons], NaN where a subset has no finite value.
-    """
-
-    subsets: tuple[str, ...]
-    count: np.ndarray
-    mean: np.ndarray
-    std: np.ndarray
-    min: np.ndarray
-    max: np.ndarray
 
 
 class SnapshotReader:
@@ -96,13 +78,22 @@ class SnapshotReader:
 
         The server has another reader for other content.
         """
-        record = self.record.digest or codec.digest_of(codec.encode_snapshot(self.record))
-        return content_digest(record, self._directory, named_files(self.record))
+        return content_digest(self.record_digest, self._directory, named_files(self.record))
 
     def same_instances(self, other: "SnapshotReader") -> bool:
         """Whether both read their instances from the same files, so that equal indices are equal instances."""
         same = self._directory == other._directory and self.record.instances == other.record.instances
         return same and self.stored_instances == other.stored_instances
+
+    @cached_property
+    def record_digest(self) -> str:
+        """Digest of the record alone, without its files."""
+        return self.record.digest or codec.digest_of(codec.encode_snapshot(self.record))
+
+    @property
+    def remains(self) -> ArrayFile | None:
+        """Of a thinned snapshot the file that stands in for the removed ones (`read/thinned.py`); else None."""
+        return find_remains(self._directory, array_files(self.record))
 
     @property
     def stored_instances(self) -> int:

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import werkzeug
 from tensorboard.backend import http_util
 
-from tensorboard_activis.errors import ActiVisError, ExpressionError, NotFoundError, QueryError, UnreadableError
+from tensorboard_activis.errors import (
+    ActiVisError,
+    ExpressionError,
+    NotFoundError,
+    QueryError,
+    ThinnedError,
+    UnreadableError,
+)
 from tensorboard_activis.printable import traceback_of, visible
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.serve.compression import compressed
@@ -24,6 +31,7 @@ _KINDS: tuple[tuple[type[Exception], str, int], ...] = (
     (TooLargeError, "too_large", 413),
     (ForbiddenError, "forbidden", 403),
     (QueryError, "bad_request", 400),
+    (ThinnedError, "thinned", 410),
     (NotFoundError, "not_found", 404),
     (UnreadableError, "unreadable", 422),
     (BusyError, "busy", 503),

@@ -47,6 +47,7 @@ class StepInfo:
         digest: of its record; another one means other content. None where it was not read.
         accuracy: over all instances seen; None where it has no meaning or is not known yet.
         loss: likewise.
+        thinned: whether the activations of its instances were removed to bound the disk; its summaries are there.
         problem: why it cannot be read, in words; None when it can.
     """
 
@@ -55,6 +56,7 @@ class StepInfo:
     digest: str | None
     accuracy: float | None
     loss: float | None
+    thinned: bool
     problem: str | None
 
 
@@ -278,6 +280,8 @@ def _names(directory: Path | None) -> set[str] | None:
 def _step(entry: Entry, names: set[str] | None) -> StepInfo:
     brief, problem = entry.brief, entry.problem
     lost = [name for name in brief.files if name not in names] if brief and names is not None else []
+    left = [name for name in lost if names is not None and metadata.stand_in(name) in names]
+    lost = [] if left else lost
     if lost:
         problem = missing(*lost)
     return StepInfo(
@@ -286,6 +290,7 @@ def _step(entry: Entry, names: set[str] | None) -> StepInfo:
         digest=brief.digest if brief else None,
         accuracy=brief.accuracy if brief else None,
         loss=brief.loss if brief else None,
+        thinned=bool(left),
         problem=problem,
     )
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import google_crc32c
@@ -23,6 +24,7 @@ _DTYPES = {
 }
 #: Bytes of an array that are written at a time: they are still in the processor's cache when their checksum is taken.
 _BLOCK = 1 << 20
+_NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 
 class Blocks(Protocol):
@@ -44,12 +46,13 @@ class Blocks(Protocol):
 Values = np.ndarray | Blocks
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Values]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Values], notes: Mapping[str, str] = _NO_NOTES) -> None:
     """Writes arrays into an existing file, with a CRC32C of each in the header.
 
     Arguments:
         path: of the file, which is no link; what it holds is replaced.
         tensors: by name, of a type in `array_codec.DTYPES`.
+        notes: further texts for the metadata of the header, by key.
 
     Raises:
         OSError: the disk is full, …
@@ -58,7 +61,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Values]) -> None:
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     checksums = dict.fromkeys(names, 0)
     with open(path, "wb", opener=own_opener) as file:
-        file.write(bytes(len(_header(tensors, checksums))))
+        file.write(bytes(len(_header(tensors, checksums, notes))))
         for name in names:
             for content in _contents(tensors[name]):
                 for start in range(0, content.size, _BLOCK):
@@ -66,7 +69,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Values]) -> None:
                     checksums[name] = google_crc32c.extend(checksums[name], block.tobytes())
                     file.write(block.data)
         file.seek(0)
-        file.write(_header(tensors, checksums))
+        file.write(_header(tensors, checksums, notes))
 
 
 def _contents(values: Values) -> Iterator[np.ndarray]:
@@ -77,9 +80,11 @@ def _contents(values: Values) -> Iterator[np.ndarray]:
             yield little.reshape(-1).view(np.uint8)
 
 
-def _header(tensors: Mapping[str, Values], checksums: Mapping[str, int]) -> bytes:
+def _header(tensors: Mapping[str, Values], checksums: Mapping[str, int], notes: Mapping[str, str]) -> bytes:
     """The header, whose length does not depend on the checksums: the arrays in the order of these."""
-    entries: dict[str, Any] = {"__metadata__": {checksum_key(name): f"{crc:08x}" for name, crc in checksums.items()}}
+    entries: dict[str, Any] = {
+        "__metadata__": {checksum_key(name): f"{crc:08x}" for name, crc in checksums.items()} | dict(notes)
+    }
     offset = 0
     for name in checksums:
         dtype, shape = tensors[name].dtype, tensors[name].shape

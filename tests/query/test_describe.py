@@ -11,7 +11,8 @@ from tensorboard_activis.query.describe import describe_snapshot
 from tensorboard_activis.query.instances.columns import TextIds, columns
 from tensorboard_activis.query.instances.table import Page, select, table_page
 from tensorboard_activis.query.matrix import strips
-from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.read.summary_arrays import SummaryArrays
 from tests.records import CLASSES, Data
 
 LAYER = "stem/relu"

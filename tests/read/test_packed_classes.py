@@ -18,7 +18,8 @@ from tensorboard_activis.query.matrix.matrix import matrix
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.statistic import STATISTICS
 from tensorboard_activis.query.neurons.subset import differences
-from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.read.summary_arrays import SummaryArrays
 from tests.processes import run_threads
 
 CLASSES, NEURONS, INSTANCES = 90, 37, 1_200

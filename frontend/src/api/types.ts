@@ -107,6 +107,7 @@ export type ErrorKind =
   | "bad_request"
   | "forbidden"
   | "not_found"
+  | "thinned"
   | "unreadable"
   | "too_large"
   | "busy"

@@ -35,7 +35,8 @@ export async function orderAt(
     keepOrder(at, layer, rows, answer);
     return answer.order;
   } catch (error) {
-    if (error instanceof ApiError && ["not_found", "unreadable", "bad_request"].includes(error.kind)) return null;
+    if (error instanceof ApiError && ["not_found", "thinned", "unreadable", "bad_request"].includes(error.kind))
+      return null;
     throw error;
   }
 }

@@ -17,6 +17,7 @@ const info = (step: number, wall_time: number, problem: string | null = null): S
   digest: `${step}`,
   accuracy: null,
   loss: null,
+  thinned: false,
   problem,
 });
 const there = (...named: [string, StepInfo[]][]): Runs => ({

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, ThinnedError
 from tensorboard_activis.query.arithmetic.halffloat import not_finite, widen
 from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.findings.remembered import remembered_variation
 from tensorboard_activis.query.findings.steps import first_step
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -73,9 +74,13 @@ def variation(snapshot: SnapshotReader, layer: str) -> tuple[int, float, float]:
     """Instances that were looked at, the first principal component's share of their variance, and the effective rank.
 
     The effective rank is the exponential of the entropy of the components' shares. Both are NaN where nothing varies.
-    Raises NotFoundError, UnreadableError.
+    Raises NotFoundError, UnreadableError, and ThinnedError where it was not measured before the step was thinned.
     """
-    half = snapshot.activations(layer)[: min(MOST_INSTANCES, snapshot.record.sample_size)]
+    try:
+        activations = snapshot.activations(layer)
+    except ThinnedError:
+        return remembered_variation(snapshot, layer)
+    half = activations[: min(MOST_INSTANCES, snapshot.record.sample_size)]
     half = half[~not_finite(half).any(axis=1)]
     if len(half) < 2 or not half.shape[1]:
         return len(half), float("nan"), float("nan")

@@ -12,6 +12,7 @@ from tensorboard_activis.errors import ActiVisError, NotFoundError
 from tensorboard_activis.query.arithmetic.halffloat import not_finite, widen
 from tensorboard_activis.query.findings.conditions import LEAST_INSTANCES, NO_CONDITIONS
 from tensorboard_activis.query.findings.finding import Finding, counted, shown_number
+from tensorboard_activis.query.findings.remembered import is_thinned, remembered_accuracy
 from tensorboard_activis.query.findings.scan import LEVEL
 from tensorboard_activis.query.findings.steps import first_step
 from tensorboard_activis.query.instances.classes import is_classes, label_values
@@ -102,6 +103,8 @@ def _finding(snapshots: Sequence[SnapshotReader], measured: _Measured, layers: s
     n = int((target.codes >= 0).sum())
 
     def still_known(snapshot: SnapshotReader) -> bool:
+        if is_thinned(snapshot):
+            return remembered_accuracy(snapshot, target.name, layer) >= usual + LEAST_GAIN
         count = min(MOST_INSTANCES, snapshot.record.sample_size)
         same = [one for one in _targets(snapshot, count) if (one.name, one.size) == (target.name, target.size)]
         accuracies = _accuracies(snapshot, layer, [same], count) if same else None
@@ -144,6 +147,21 @@ def known_by_layer(
         accuracy.append(math.nan if found is None else float(found[0, 0]))
         usual.append(math.nan if found is None else float(found[1:, 0].mean()))
     return tuple(snapshot.layers), tuple(accuracy), tuple(usual)
+
+
+def accuracies(snapshot: SnapshotReader) -> dict[str, dict[str, float]]:
+    """The balanced accuracy of each column that is looked at in each layer, by column and layer. Raises UnreadableError."""
+    count = min(MOST_INSTANCES, snapshot.record.sample_size)
+    targets = _targets(snapshot, count)
+    found: dict[str, dict[str, float]] = {target.name: {} for target in targets}
+    for name in snapshot.layers if targets else ():
+        check_time()
+        of_targets = _accuracies(snapshot, name, [targets], count)
+        for target, accuracy in zip(
+            targets, [] if of_targets is None else of_targets[0], strict=of_targets is not None
+        ):
+            found[target.name][name] = float(accuracy)
+    return found
 
 
 def _strata(snapshot: SnapshotReader, count: int) -> np.ndarray:

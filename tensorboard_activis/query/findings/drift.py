@@ -8,6 +8,7 @@ import numpy as np
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.arithmetic.cka import centred_products, finite_rows, product_distance
 from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.findings.remembered import is_thinned
 from tensorboard_activis.query.findings.spikes import LEAST_INSTANCES
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -34,10 +35,10 @@ def drift(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     whatever its cause: other data, another learning rate, or weights that were set free.
 
     Arguments:
-        snapshots: steps ascending; those with the same instances as the last are looked at, 40 at most.
+        snapshots: steps ascending; those with the same instances as the last are looked at, 40 at most, none that was thinned.
     """
     last = snapshots[-1]
-    same = [one for one in snapshots if one.same_instances(last)]
+    same = [one for one in snapshots if one.same_instances(last) and not is_thinned(one)]
     steps = [
         same[place]
         for place in np.unique(np.linspace(0, len(same) - 1, min(MOST_STEPS, len(same))).round().astype(int))

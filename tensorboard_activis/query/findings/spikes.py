@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, ThinnedError
 from tensorboard_activis.query.arithmetic.cka import centred_products, finite_rows, product_distance
 from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.findings.remembered import remembered_distance
 from tensorboard_activis.query.instances.shared import shared_instances
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -82,6 +83,8 @@ def step_distances(steps: Sequence[SnapshotReader], name: str) -> list[float]:
                 indices, others = indices[sampled][:MOST_INSTANCES], others[sampled][:MOST_INSTANCES]
                 first, second = _products(one, name, indices), _products(other, name, others)
             distances.append(product_distance(first, second))
+        except ThinnedError:
+            distances.append(remembered_distance(one, other, name))
         except ActiVisError:
             distances.append(math.nan)
     return distances

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, ThinnedError
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -15,7 +15,8 @@ def first_step(
 ) -> int:
     """The first step of those that end with the last snapshot and over all of which something holds.
 
-    A step that cannot be read, or that lacks what is asked for, ends the search.
+    A step that cannot be read, or that lacks what is asked for, ends the search; one that was thinned, and of which it is not
+    known, is passed over.
 
     Arguments:
         snapshots: steps ascending; it holds at the last, which is not asked.
@@ -28,6 +29,8 @@ def first_step(
         try:
             if not holds(snapshot):
                 break
+        except ThinnedError:  # it was thinned before anybody asked: the steps around it say what they can
+            continue
         except ActiVisError:
             break
         step = snapshot.step

@@ -11,6 +11,7 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.arithmetic.blocks import SCRATCH
 from tensorboard_activis.query.arithmetic.halffloat import not_finite
 from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.findings.remembered import is_thinned, remembered_suspects
 from tensorboard_activis.query.findings.steps import first_step
 from tensorboard_activis.query.instances.classes import class_name, highest_class, identifier, is_classes, label_values
 from tensorboard_activis.query.instances.shared import shared_instances
@@ -24,6 +25,7 @@ LEAST_DISAGREE = 0.9
 MOST_ASKED = 500
 #: Labels that are followed over the steps, the clearest; and steps that are looked back at.
 _MOST_FOLLOWED, _STEPS_BACK = 50, 20
+_COLUMNS = {"label_score", "top_classes", "top_scores"}
 #: A model that contradicts more of the labels than this is not good enough to judge them.
 _MOST_SHARE = 0.2
 
@@ -40,11 +42,7 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     """
     last = snapshots[-1]
     labels = label_values(last)
-    if (
-        labels is None
-        or not is_classes(labels)
-        or not {"label_score", "top_classes", "top_scores"} <= set(last.record.columns)
-    ):
+    if labels is None or not is_classes(labels) or not _COLUMNS.issubset(last.record.columns):
         return []
     labels = labels[: last.record.sample_size]
     suggested, margins = _contradicted(last, labels)
@@ -87,12 +85,29 @@ def _still_suspect(snapshot: SnapshotReader, last: SnapshotReader, flagged: np.n
     here = here[here < labels.size]
     if not here.size:
         return False
+    if is_thinned(snapshot):
+        return 2 * int(np.isin(here, remembered_suspects(snapshot)).sum()) >= flagged.size
     suggested, _ = _contradicted(snapshot, labels)
     asked = here[suggested[here] >= 0]
     if 2 * asked.size < flagged.size:
         return False
     near = nearest(snapshot.activations(layer)[: labels.size], asked, NEIGHBOURS)
     return 2 * int(_neighbours_contradict(labels, near, asked, suggested).sum()) >= flagged.size
+
+
+def contradicted(snapshot: SnapshotReader) -> np.ndarray | None:
+    """Indices of all instances whose label network and neighbours contradict, ascending; None where that cannot be asked.
+
+    Raises UnreadableError.
+    """
+    labels, layer = label_values(snapshot), last_layer(snapshot)
+    if labels is None or not is_classes(labels) or layer is None or not _COLUMNS.issubset(snapshot.record.columns):
+        return None
+    labels = labels[: snapshot.record.sample_size]
+    suggested, _ = _contradicted(snapshot, labels)
+    asked = np.flatnonzero(suggested >= 0)
+    near = nearest(snapshot.activations(layer)[: labels.size], asked, NEIGHBOURS)
+    return asked[_neighbours_contradict(labels, near, asked, suggested)]
 
 
 def _neighbours_contradict(

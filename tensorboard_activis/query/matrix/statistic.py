@@ -13,7 +13,7 @@ from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.arithmetic.medians import medians
 from tensorboard_activis.query.arithmetic.statistics import Moments
 from tensorboard_activis.query.contract import Records
-from tensorboard_activis.read.snapshot import SummaryArrays
+from tensorboard_activis.read.summary_arrays import SummaryArrays
 
 StatisticUnit: TypeAlias = Literal["activation", "share"]
 

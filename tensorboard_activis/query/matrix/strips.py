@@ -8,7 +8,8 @@ import numpy as np
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.contract import Float32Array, Uint8Array
-from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.read.summary_arrays import SummaryArrays
 
 #: The states of a neuron.
 STATES = range(5)

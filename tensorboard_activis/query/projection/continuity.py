@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.errors import ThinnedError, UnreadableError
 from tensorboard_activis.query.instances.classes import is_classes, label_values
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.query.projection.disk_cache import DiskCache, content_key
@@ -122,11 +122,12 @@ class _Signs:
             check_time()
             if not self._budget or not self._comparable(index):
                 return None
-            self._budget -= 1
             snapshot = self._snapshots[index]
             try:
+                snapshot.check_activations(self._layer)  # one that was thinned is no step that was projected
+                self._budget -= 1
                 found = self._cache((snapshot.digest, self._layer), partial(_pca, snapshot, self._layer))
-            except UnreadableError:
+            except (UnreadableError, ThinnedError):
                 found = None
             fits = found is not None and found.xy.shape == self._projections[len(self._snapshots) - 1].xy.shape  # type: ignore[union-attr]
             self._projections[index] = found if fits else None
@@ -162,7 +163,10 @@ def continuous_tsne(
     for snapshot in reversed(snapshots[max(0, len(snapshots) - 1 - _MAX_STEPS_BACK) : -1] if initial is None else ()):
         if not comparable(snapshot, last, layer):
             continue
-        earlier = disk_cache.get(_key(snapshot.activations(layer)))
+        try:
+            earlier = disk_cache.get(_key(snapshot.activations(layer)))
+        except ThinnedError:
+            continue
         if _fits(earlier, activations):
             initial = earlier
             break

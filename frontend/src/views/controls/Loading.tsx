@@ -55,18 +55,25 @@ interface Properties<Q, T> {
 
 /**
  * The newest value, with a progress bar while another loads and an error message if that fails. The old picture stays
- * until the new one is loaded.
+ * until the new one is loaded; but not where there is none to come, because the step was thinned.
  */
 export function Loading<Q, T>({ load, what, children }: Properties<Q, T>): JSX.Element {
   const busy = load.status === "pending" || (load.status === "idle" && load.value === null);
   const failure = failureOf(load);
+  const thinned = failure?.kind === "thinned";
   return (
     <div class="loading" aria-busy={busy}>
-      {load.value !== null && children(load.value)}
+      {load.value !== null && !thinned && children(load.value)}
       {load.value === null && load.error?.kind === "unreachable" && isSaidAbove(load.error) && (
         <p class="hint">Shown when TensorBoard answers.</p>
       )}
-      {failure && <Failure what={`${what} could not be read.`} message={failure.message} onRetry={load.retry} />}
+      {failure && (
+        <Failure
+          what={`${what} ${thinned ? "is not kept" : "could not be read"}.`}
+          message={failure.message}
+          {...(!thinned && { onRetry: load.retry })}
+        />
+      )}
       {busy && <div class="progress" role="progressbar" aria-label={`${what} is loading`} />}
     </div>
   );

@@ -3,6 +3,7 @@
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
+import type { StepInfo } from "../../api/types";
 import { fixed, integer, percent } from "../../draw/format";
 import { largestMove } from "../../layout/largestMove";
 import { chooseStep } from "../../state/actions";
@@ -58,7 +59,12 @@ export function StepSlider(): JSX.Element {
   return (
     <div class="toolbar-step">
       <span class="second">Step</span>
-      <Track x={x} dot={dot} now={here?.step} text={`${here?.step ?? 0} of ${last?.step ?? 0}${said && `, ${said}`}`} />
+      <Track
+        x={x}
+        dot={dot}
+        here={here}
+        text={`${here?.step ?? 0} of ${last?.step ?? 0}${here?.thinned ? ", thinned" : ""}${said && `, ${said}`}`}
+      />
       <Metrics />
       <IconButton
         icon={playing.value ? "pause" : "play"}
@@ -74,12 +80,12 @@ export function StepSlider(): JSX.Element {
 function Track({
   x,
   dot,
-  now,
+  here,
   text,
 }: {
   x: number;
   dot: { x: number; y: number } | null;
-  now: number | undefined;
+  here: StepInfo | null;
   text: string;
 }): JSX.Element {
   const element = useRef<HTMLDivElement>(null);
@@ -112,8 +118,12 @@ function Track({
     pause();
     stepBy(by);
   };
-  // With more steps than pixels for ticks, only the curve is drawn.
-  const ticks = steps.value.length <= 60 ? steps.value : steps.value.filter(({ problem }) => problem !== null);
+  // With more steps than pixels for ticks, only the curve is drawn, and the steps that were not thinned where others were.
+  const whole = steps.value.some((info) => info.thinned);
+  const ticks =
+    steps.value.length <= 60
+      ? steps.value
+      : steps.value.filter(({ problem, thinned }) => problem !== null || (whole && !thinned));
   return (
     <div
       ref={element}
@@ -123,7 +133,7 @@ function Track({
       aria-label="Training step"
       aria-valuemin={steps.value[0]?.step}
       aria-valuemax={steps.value.at(-1)?.step}
-      aria-valuenow={now}
+      aria-valuenow={here?.step}
       aria-valuetext={text}
       aria-description={jump.value?.words}
       onPointerDown={onPointerDown}
@@ -149,11 +159,11 @@ function Track({
         {ticks.map((info) => (
           <span
             key={info.step}
-            class={`step-tick${info.problem === null ? "" : " broken"}${place.value(info.step) * 100 <= x ? " done" : ""}`}
+            class={`step-tick${info.problem === null ? "" : " broken"}${info.thinned ? " thinned" : ""}${place.value(info.step) * 100 <= x ? " done" : ""}`}
             style={{ left: `${place.value(info.step) * 100}%` }}
           />
         ))}
-        <span class="step-handle" style={{ left: `${x}%` }} />
+        <span class={`step-handle${here?.thinned ? " thinned" : ""}`} style={{ left: `${x}%` }} />
         {isPending((shown) => shown.run === run.value?.name && shown.step !== step.value?.step) && (
           <div class="progress step-busy" role="progressbar" aria-label="The step is loading" />
         )}

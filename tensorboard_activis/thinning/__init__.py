@@ -1,0 +1,1 @@
+"""Bounds the disk: removes activations of single instances from the steps of a run that are between others."""
