@@ -71,6 +71,11 @@ def is_stand_in(name: str) -> bool:
     return _STAND_IN.fullmatch(name) is not None
 
 
+def is_partial_stand_in(name: str) -> bool:
+    """Whether this is a name of a stand-in while it is written."""
+    return is_partial_name(name) and ".thinned." in name
+
+
 def instances_file(parts: Iterable[bytes]) -> str:
     """Name of a Parquet file by its content, which comes in parts: equal tables of instances share one file over all steps."""
     content = hashlib.blake2b(digest_size=8)

@@ -98,6 +98,7 @@ def unneeded_tables(run: LoggedRun, names: set[str]) -> list[str]:
 
 def _finish(directory: Path, run: LoggedRun, names: set[str]) -> None:
     """Removes what a process left that was killed while it thinned: of each snapshot, and each table, one of both files."""
+    remove(directory, [name for name in names if metadata.is_partial_stand_in(name)])
     for one in (*run.current, *run.superseded):
         if one.is_whole(names):
             remove(directory, [one.stand_in] if one.stand_in in names else [])

@@ -2,6 +2,7 @@
 
 python -m tests.faults.kill --times 200            # PyTorch alone, two processes of PyTorch, Keras; several minutes
 python -m tests.faults.kill --times 20 --face recorder --seed 7
+python -m tests.faults.kill --times 40 --face recorder-keep --face torch-2-keep    # while runs are thinned
 """
 
 import argparse
@@ -24,6 +25,7 @@ import numpy as np
 
 from tensorboard_activis.blobs import event_files, scan
 from tensorboard_activis.check.directory import check_directory
+from tensorboard_activis.errors import ThinnedError
 from tensorboard_activis.leftovers import referenced_files, side_files
 from tensorboard_activis.read.run import Run
 from tests.faults import victim
@@ -211,7 +213,10 @@ def kill_in_a_row(victims: Victims, log_dir: Path, times: int, chance: random.Ra
         assert not found.faults, (found, kill)
         if found.ready:
             assert not left & _left(directory), f"left over by a process before, and not cleared: {left}"
-        expected = _check(directory, expected, seed, list(range(first, first + found.announced)), first, figures)
+        announced = list(range(first, first + found.announced))
+        expected = _check(directory, expected, seed, announced, first, figures)
+        if victims.face in victim.KEEPS and directory.exists():
+            _check_thinned(Run(directory), victim.KEEPS[victims.face], announced)
     if directory.exists():
         held = Run(directory)
         assert all(_is_right(held, step, seed) for step, seed in expected.items()), "a later session changed a snapshot"
@@ -254,13 +259,25 @@ def _check(
     return after
 
 
+def _check_thinned(run: Run, keep: int, complete: list[int]) -> None:
+    """The first and the newest step are whole, and at most so many beside those that no process was left to thin."""
+    whole = [step for step in run.steps if run.snapshot(step).remains is None]
+    if run.steps:
+        assert {run.steps[0], run.steps[-1]} <= set(whole), f"{whole} of {run.steps} are whole"
+    if len(complete) > 1:  # the one before was thinned to so many, and only the last may have been cut short
+        assert len(whole) <= keep + 1, f"{whole} of {run.steps} are whole"
+
+
 def _is_right(run: Run, step: int, seed: int) -> bool:
     snapshot = run.snapshot(step)
     rows = np.array(snapshot.instances["id"].to_pylist())
     if sorted(rows) != list(range(victim.INSTANCES)):
         return False
     for layer, expected in zip(snapshot.layers, victim.activations(seed, step), strict=True):
-        right = np.allclose(snapshot.activations(layer), expected[rows], rtol=2e-3, atol=2e-3)
+        try:
+            right = np.allclose(snapshot.activations(layer), expected[rows], rtol=2e-3, atol=2e-3)
+        except ThinnedError:
+            right = snapshot.remains is not None
         if not right or not np.allclose(snapshot.summary(layer).mean[0], expected.mean(axis=0), rtol=1e-3, atol=1e-4):
             return False
     return True

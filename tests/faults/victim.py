@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ INSTANCES, FEATURES, WIDTH, CLASSES = 300, 16, 128, 3
 #: The two layers that are recorded, by face.
 LAYERS = {"recorder": ("stem", "head"), "torch": ("relu", "head"), "keras": ("stem", "head")}
 #: Processes that log together, by face.
-SIZES = {"recorder": 1, "torch": 1, "keras": 1, "torch-2": 2}
+SIZES = {"recorder": 1, "torch": 1, "keras": 1, "torch-2": 2, "recorder-keep": 1, "torch-2-keep": 2}
+#: Snapshots with large arrays that a face keeps; the others keep all.
+KEEPS = {"recorder-keep": 3, "torch-2-keep": 3}
 
 
 def inputs() -> tuple[np.ndarray, np.ndarray]:
@@ -43,9 +46,12 @@ def activations(seed: int, step: int) -> tuple[np.ndarray, np.ndarray]:
     return hidden, hidden @ second
 
 
-def log_with_recorder(log_dir: Path, seed: int, strict: bool = True) -> Callable[[int], None]:
-    """The framework-free half alone."""
+def log_with_recorder(
+    log_dir: Path, seed: int, strict: bool = True, keep: int | None = None, processes: Any = None
+) -> Callable[[int], None]:
+    """The framework-free half alone; of several processes, each has every so manieth instance."""
     from tensorboard_activis import schema
+    from tensorboard_activis.alerts.published import after_snapshot
     from tensorboard_activis.capture.recorder import Recorder
 
     shape = schema.Shape((-1, WIDTH))
@@ -55,26 +61,34 @@ def log_with_recorder(log_dir: Path, seed: int, strict: bool = True) -> Callable
         schema.LayerInfo(name, width, "none", 0, shape)
         for name, width in zip(LAYERS["recorder"], (WIDTH, CLASSES), strict=True)
     ]
-    log = Recorder(log_dir, schema.Graph("torch", "Net", tuple(nodes), ()), layers, strict=strict)
+    options = {"on_finding": None, "alerts": False, "scalars": False, "keep": keep}
+    graph = schema.Graph("torch", "Net", tuple(nodes), ())
+    log = Recorder(log_dir, graph, layers, strict=strict, processes=processes, on_published=after_snapshot(options))
     x, labels = inputs()
+    every = slice(0, None) if processes is None else slice(processes.rank, None, processes.size)
 
     def snapshot(step: int) -> None:
         hidden, logits = activations(seed, step)
         with log.guard(step), log.snapshot(step) as evaluation:
-            for rows in (slice(0, 170), slice(170, INSTANCES)):
+            for batch in (slice(0, 170), slice(170, INSTANCES)):
+                rows = np.arange(INSTANCES)[batch][every]
                 evaluation.add(
                     BatchRecord(
                         {"stem": hidden[rows], "head": logits[rows]},
                         inputs=x[rows],
                         labels=labels[rows],
                         outputs=logits[rows],
+                        ids=rows.tolist(),
                     )
                 )
 
+    snapshot.close = log.close  # type: ignore[attr-defined]
     return snapshot
 
 
-def log_with_torch(log_dir: Path, seed: int, strict: bool = True, loader: Any = None) -> Callable[[int], None]:
+def log_with_torch(
+    log_dir: Path, seed: int, strict: bool = True, loader: Any = None, keep: int | None = None
+) -> Callable[[int], None]:
     """`ActiVisLogger` on a network whose weights are those of the step."""
     import torch
     from torch import nn
@@ -87,7 +101,8 @@ def log_with_torch(log_dir: Path, seed: int, strict: bool = True, loader: Any = 
     model.add_module("relu", nn.ReLU())
     model.add_module("head", nn.Linear(WIDTH, CLASSES, bias=False))
     data = tuple(map(torch.from_numpy, inputs()))
-    log = ActiVisLogger(log_dir, model, loader or data, layers=list(LAYERS["torch"]), strict=strict, progress=False)
+    layers = list(LAYERS["torch"])
+    log = ActiVisLogger(log_dir, model, loader or data, layers=layers, strict=strict, progress=False, keep=keep)
 
     def snapshot(step: int) -> None:
         with torch.no_grad():
@@ -98,13 +113,14 @@ def log_with_torch(log_dir: Path, seed: int, strict: bool = True, loader: Any = 
     return snapshot
 
 
-def log_with_ranks(log_dir: Path, seed: int, strict: bool = True) -> Callable[[int], None]:
+def log_with_ranks(log_dir: Path, seed: int, strict: bool = True, keep: int | None = None) -> Callable[[int], None]:
     """`log_with_torch` in each of several processes, to which the data are dealt out."""
     import torch
     from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
     data = TensorDataset(*map(torch.from_numpy, inputs()))
-    return log_with_torch(log_dir, seed, strict, DataLoader(data, 40, sampler=DistributedSampler(data, shuffle=False)))
+    loader = DataLoader(data, 40, sampler=DistributedSampler(data, shuffle=False))
+    return log_with_torch(log_dir, seed, strict, loader, keep)
 
 
 def log_with_keras(log_dir: Path, seed: int, strict: bool = True) -> Callable[[int], None]:
@@ -132,8 +148,17 @@ FACES: Mapping[str, Callable[..., Callable[[int], None]]] = {
     "torch": log_with_torch,
     "keras": log_with_keras,
     "torch-2": log_with_ranks,
+    "recorder-keep": partial(log_with_recorder, keep=KEEPS["recorder-keep"]),
+    "torch-2-keep": partial(log_with_ranks, keep=KEEPS["torch-2-keep"]),
 }
-_IMPORTS = {"recorder": "capture.recorder", "torch": "torch", "keras": "keras", "torch-2": "torch"}
+_IMPORTS = {
+    "recorder": "capture.recorder",
+    "torch": "torch",
+    "keras": "keras",
+    "torch-2": "torch",
+    "recorder-keep": "thinning.logger",
+    "torch-2-keep": "torch",
+}
 
 
 def say(rank: int, text: str) -> None:

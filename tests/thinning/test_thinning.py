@@ -242,3 +242,33 @@ def test_what_lies_in_the_evidence_is_not_believed(both: tuple[Path, Path], tmp_
         assert "not written, or cannot be read" in again.snapshot(step).look_for_findings().notes[-1] or not content
         for look in SEARCHES.values():
             look([again.snapshot(one) for one in again.steps])
+
+
+def test_several_processes_log_and_thin_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thinned step no part is left, and one file stands in for all."""
+    from tensorboard_activis.thinning import run as thinning
+    from tests.faults import victim
+    from tests.processes import run_threads
+
+    monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", 0)
+    monkeypatch.setattr(thinning, "measure", lambda *_: b"{}")
+
+    def work(one: Any) -> None:
+        snapshot = victim.log_with_recorder(tmp_path / "run", 5, keep=3, processes=one)
+        for step in range(7):
+            snapshot(step)
+        snapshot.close()  # type: ignore[attr-defined]
+
+    run_threads(3, work)
+    run = open_run(tmp_path / "run")
+    assert len(run.steps_with_instances) == 3
+    names = [path.name for path in (tmp_path / "run" / "activis").glob("step-*")]
+    assert len(names) == 3 * 3 + 4
+    for step in run.steps:
+        snapshot = run.snapshot(step)
+        rows = np.array(snapshot.instances["id"].to_pylist())
+        assert sorted(rows) == list(range(victim.INSTANCES))
+        if snapshot.thinned is None:
+            expected = victim.activations(5, step)[0][rows]
+            assert np.allclose(snapshot.activations("stem"), expected, rtol=2e-3, atol=2e-3)
+    assert check_directory(tmp_path / "run" / "activis").problems == []
