@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from torch import nn
 
 from tensorboard_activis import open_run
@@ -14,6 +15,7 @@ from tensorboard_activis.torch import ActiVisLogger
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, link
+from tests.query.positions.test_attention import Patches
 
 LAYER = "attention/heads"
 
@@ -67,3 +69,55 @@ def test_a_head_in_the_drawer(places: str, open_tab: OpenTab, snapshot: Snapshot
     expect(area.locator(".head-line button")).to_have_count(80)  # too many for cells: the text of one row
     area.locator(".head-line button").nth(7).click()
     expect(area.locator(".head-line .from")).to_have_text("7")
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Snapshot]]:
+    """A vision transformer: a class token, and patches of 3 rows and 5 columns."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("logs") / "vit"
+    images = torch.rand(14, 3, 12, 20)
+    data, pinned = (images[:12], torch.arange(12) % 3), (images[12:], torch.tensor([0, 1]))
+    with ActiVisLogger(path, Patches(1), data, pinned=pinned, strict=True) as logger:
+        logger.log(0)
+    with tensorboard(f"--logdir={path.parent}") as address:
+        yield address, open_run(path).latest
+
+
+def test_a_head_over_the_patches_of_an_image(patches: tuple[str, Snapshot], open_tab: OpenTab, page: Page) -> None:
+    address, snapshot = patches
+    selected = {"kind": "neuron", "layer": LAYER, "neuron": 1}
+    tab = open_tab(address, link(run="vit", layers=[LAYER], selection=selected))
+    shares = snapshot.attention_detail(LAYER, 1, 12).shares
+    assert shares is not None
+    area = drawer(tab).locator(".head-patches")
+
+    def check_row(row: int, name: str) -> None:
+        """The caption, and that the patch that gets the most is the one that is covered most."""
+        most = shares[row, 1:].max()
+        expect(area).to_contain_text(f"From {name}: a patch gets {most:.2f} at most")
+        expect(area.locator("img")).to_be_visible()
+        covered = area.locator(".painted-map").evaluate(
+            """one => Array.from(one.getContext("2d").getImageData(0, 0, one.width, one.height).data)
+            .filter((_, i) => i % 4 === 3)"""
+        )
+        assert len(covered) == 15
+        assert int(np.argmax(covered)) == int(shares[row, 1:].argmax())
+
+    check_row(0, "[0]")  # the class token, which has no place
+    expect(area.locator(".head-from")).to_have_count(0)
+    # A click on a patch looks from there: of 5 columns and 3 rows that are as wide as the picture.
+    box = area.locator(".head-grid").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 3.5 / 5 * box["width"], box["y"] + 1.5 / 3 * box["height"])
+    check_row(1 + 5 + 3, "1, 3")
+    own = area.locator(".head-from").bounding_box()
+    assert own
+    assert own["x"] - box["x"] == pytest.approx(3 / 5 * box["width"], abs=1)
+    assert own["y"] - box["y"] == pytest.approx(1 / 3 * box["height"], abs=1)
+    # And so does the keyboard.
+    area.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    check_row(1 + 5 + 4, "1, 4")
+    expect(drawer(tab).locator(".head-pattern tbody tr")).to_have_count(16)
+    expect(drawer(tab).locator(".head-pattern tbody th").nth(10)).to_have_text("1, 4")

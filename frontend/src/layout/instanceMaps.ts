@@ -8,6 +8,9 @@ export interface ValuedMap extends InstanceMap {
   values: Float32Array;
 }
 
+/** What of this a picture is drawn of. */
+export type PicturedMap = Pick<ValuedMap, "index" | "peak" | "map_sizes" | "values">;
+
 /** Gives each instance its values, out of those of all of them. */
 export function withValues(maps: readonly InstanceMap[], values: Float32Array): ValuedMap[] {
   let from = 0;
@@ -52,7 +55,7 @@ export function middleOf(position: number, sizes: readonly number[]): { x: numbe
 
 /** A picture of a map: height, width and values. Of a volume it is the slice in which the peak is. */
 export function pictureOf(
-  map: ValuedMap,
+  map: PicturedMap,
   sizes: readonly number[],
 ): { height: number; width: number; values: Float32Array } | null {
   const { map_sizes: own, values } = map;

@@ -54,7 +54,10 @@ class Attention:
         columns: number of its columns.
         rows_together: how many positions beside each other a row is, the mean of them; 1 unless there are very many.
         columns_together: how many a column is, the sum of them.
-        row_tokens: what looks, one text per row; None if it is not known.
+        grid: rows and columns of the patches that the positions are, row by row; () where they are none, or that is not known.
+        before: how many positions come before the patches, such as a class token; 0 without patches.
+        row_tokens: what looks, one text per row; None if it is not known. A patch is its row and column in the grid, "2, 5", and
+            what comes before has its number in brackets.
         column_tokens: what is looked at, one text per column; None if it is not known.
         entropy: [from]: of each row, in bits. Like the next three, None where positions are together.
         first: [from]: share of each row that goes to the first position.
@@ -72,6 +75,8 @@ class Attention:
     columns: int
     rows_together: int
     columns_together: int
+    grid: tuple[int, ...]
+    before: int
     row_tokens: tuple[str, ...] | None
     column_tokens: tuple[str, ...] | None
     entropy: Float32Array | None
@@ -102,7 +107,7 @@ def attention(snapshot: SnapshotReader, layer: str, head: int, index: int | None
     if base is None:
         missing = f"The layer {layer!r:.80} is not one of heads of attention, whose names end in /heads."
         nothing: Records[InstanceBrief] = Records(InstanceBrief)
-        return Attention(head, Records(HeadMeans), nothing, None, missing, None, 0, 0, 1, 1, *none)
+        return Attention(head, Records(HeadMeans), nothing, None, missing, None, 0, 0, 1, 1, (), 0, *none)
     sample = snapshot.record.sample_size
     recorded = snapshot.layers.get(base)
     pinned = range(sample, sample + (0 if recorded is None else patterned(recorded)))
@@ -111,12 +116,18 @@ def attention(snapshot: SnapshotReader, layer: str, head: int, index: int | None
     heads = _means(snapshot, base, width)
     known = Records(InstanceBrief, briefs(snapshot, pinned))
     if pattern is None or wanted is None:
-        return Attention(head, heads, known, None, missing, None, 0, 0, 1, 1, *none)
+        return Attention(head, heads, known, None, missing, None, 0, 0, 1, 1, (), 0, *none)
     shares = np.ascontiguousarray(pattern.shares[head])
     own = f"{base}[self]" in snapshot.layers or shares.shape[0] == shares.shape[1]
     rows_together, columns_together = pattern.rows_together, pattern.columns_together
     whole = rows_together == columns_together == 1
     tokens = _tokens(snapshot, wanted)
+    grid, before = (
+        patches(snapshot, shares.shape[0]) if whole and own and shares.shape[0] == shares.shape[1] else ((), 0)
+    )
+    if grid:
+        places = [f"{place // grid[1]}, {place % grid[1]}" for place in range(shares.shape[0] - before)]
+        tokens.append([*(f"[{place}]" for place in range(before)), *places])
     return Attention(
         head,
         heads,
@@ -128,6 +139,8 @@ def attention(snapshot: SnapshotReader, layer: str, head: int, index: int | None
         shares.shape[1],
         rows_together,
         columns_together,
+        grid,
+        before,
         _fitting(tokens, shares.shape[0], rows_together) if own else None,
         _fitting(tokens, shares.shape[1], columns_together),
         _entropy(shares) if whole else None,
@@ -144,6 +157,26 @@ def heads_layer(layer: str) -> str | None:
         name = name.removesuffix(f"[{figure}]")
     last = name.rpartition("/")[2]
     return name if last == "heads" or last.removeprefix("heads_").isdigit() else None
+
+
+def patches(snapshot: SnapshotReader, positions: int) -> tuple[tuple[int, ...], int]:
+    """The grid of patches that so many positions are, and how many positions come before it; ((), 0) where that is not known.
+
+    It is known where a layer of as many positions has its places in a grid (`capture/torch/patch_grid.py`), and all such have one.
+    """
+    found = {
+        layer.positions.sizes
+        for layer in snapshot.layers.values()
+        if layer.positions is not None
+        and len(layer.positions.sizes) == 2
+        and len(layer.info.shape.sizes) == 3
+        and layer.info.shape.sizes[1] == positions
+        and 0 < math.prod(layer.positions.sizes) <= positions
+    }
+    if len(found) != 1:
+        return (), 0
+    (grid,) = found
+    return grid, positions - math.prod(grid)
 
 
 def _pattern(snapshot: SnapshotReader, layer: str, index: int | None) -> tuple[Pattern | None, str]:

@@ -140,3 +140,49 @@ def test_patterns_that_a_file_lies_about_cost_only_these(tmp_path: Path) -> None
     assert read.activations(LAYER).shape == (11, 2)
     with pytest.raises(UnreadableError):
         read.attention(LAYER, 9)
+
+
+class Patches(nn.Module):
+    """Attention over a class token and the patches of an image."""
+
+    def __init__(self, before: int) -> None:
+        super().__init__()
+        self.patches, self.first = nn.Conv2d(3, 8, 4, stride=4), nn.Parameter(torch.randn(1, before, 8))
+        self.block, self.attention = nn.Linear(8, 8), nn.MultiheadAttention(8, 2, batch_first=True)
+        self.out = nn.Linear(8, 3)
+
+    def tokens(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.patches(images).flatten(2).transpose(1, 2)
+        return self.block(torch.cat([self.first.expand(len(x), -1, -1), x], 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.tokens(images)
+        return self.out(self.attention(x, x, x, need_weights=False)[0].mean(1))
+
+
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("positions", [0, 16])
+def test_patches_of_an_image_have_their_places(tmp_path: Path, before: int, positions: int) -> None:
+    """Where positions were not recorded, nothing tells which they are, and their numbers stand for them."""
+    torch.manual_seed(0)
+    model, images = Patches(before).eval(), torch.randn(9, 3, 12, 20)
+    options = {"task": "none", "strict": True, "positions": positions}
+    with ActiVisLogger(tmp_path, model, images, pinned=images[:2], **options) as logger:  # type: ignore[arg-type]
+        logger.log(0)
+    detail = open_run(tmp_path).latest.attention_detail(LAYER, 1, 10)
+    with torch.no_grad():
+        x = model.tokens(images[1:2])
+        shares = model.attention(x, x, x, need_weights=True, average_attn_weights=False)[1][0, 1]
+    assert detail.shares is not None
+    np.testing.assert_allclose(detail.shares, shares, atol=1e-3)
+    if not positions:
+        assert (detail.grid, detail.before, detail.row_tokens) == ((), 0, None)
+        return
+    assert (detail.grid, detail.before) == ((3, 5), before)
+    places = [f"{row}, {column}" for row in range(3) for column in range(5)]
+    assert detail.row_tokens == detail.column_tokens == tuple([f"[{place}]" for place in range(before)] + places)
+
+
+def test_texts_have_no_grid(tmp_path: Path) -> None:
+    detail = logged(tmp_path, Model().eval(), inputs(2, 5)).attention_detail(LAYER, 0)
+    assert (detail.grid, detail.before) == ((), 0)

@@ -17,7 +17,7 @@ interface Properties {
   values: Float32Array;
   rows: number;
   columns: number;
-  scale: CellScale;
+  scale: Pick<CellScale, "end" | "signed">;
   place: Place;
 }
 

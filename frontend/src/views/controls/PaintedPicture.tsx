@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { CellScale } from "../../api/types";
-import { middleOf, pictureOf, placeText, type ValuedMap } from "../../layout/instanceMaps";
+import { middleOf, type PicturedMap, pictureOf, placeText, type ValuedMap } from "../../layout/instanceMaps";
 import { addStyles } from "../../lib/styles";
 import { contentUrl, snapshot } from "../../state/data";
 import { instanceName } from "../../state/derived";
@@ -16,21 +16,26 @@ addStyles(styles);
 /** What is drawn over a picture. */
 export type Paint = "overlay" | "peak" | "plain";
 
-export interface PaintedProperties {
-  map: ValuedMap;
+interface PictureProperties {
+  map: PicturedMap;
   /** Of the layer's axes of positions. */
   sizes: readonly number[];
-  scale: CellScale;
+  scale: Pick<CellScale, "end" | "signed">;
   /** Of the square that it is in, in pixels. */
   size: number;
   paint?: Paint;
+}
+
+export interface PaintedProperties extends PictureProperties {
+  map: ValuedMap;
+  scale: CellScale;
 }
 
 /** Below so many pixels the ring is smaller. */
 const SMALL = 40;
 
 /** An image with its map, or the map alone where an instance has no image. Where only the peak is known, that is marked. */
-export function PaintedPicture({ map, sizes, scale, size, paint = "overlay" }: PaintedProperties): JSX.Element {
+export function PaintedPicture({ map, sizes, scale, size, paint = "overlay" }: PictureProperties): JSX.Element {
   const box = useRef<HTMLSpanElement>(null);
   const [aspect, setAspect] = useState(1);
   const url = snapshot.value.value?.content === "image" ? contentUrl(map.index) : null;

@@ -10,6 +10,7 @@ import { instanceName } from "../../state/derived";
 import { Loading } from "../controls/Loading";
 import { Select } from "../controls/Select";
 import { HeadLines } from "./HeadLines";
+import { HeadPatches } from "./HeadPatches";
 import { HeadPattern } from "./HeadPattern";
 import styles from "./head.css?inline";
 import { chosenInstance, headAttention } from "./headFace";
@@ -38,6 +39,12 @@ function Pattern({ attention }: { attention: Attention }): JSX.Element {
   const [row, setRow] = useState(0);
   const several = rows_together > 1 || columns_together > 1;
   const together = several ? ` · ${rows_together} tokens are one row, ${columns_together} one column` : "";
+  const pattern = (shares: Float32Array): JSX.Element =>
+    Math.max(rows, columns) <= MOST_CELLS ? (
+      <HeadPattern attention={attention} shares={shares} rows={rows} columns={columns} />
+    ) : (
+      <HeadLines attention={attention} shares={shares} columns={columns} row={row} onRow={setRow} />
+    );
   return (
     <section class="detail-section">
       <h3>
@@ -56,10 +63,13 @@ function Pattern({ attention }: { attention: Attention }): JSX.Element {
       </h3>
       {!shares || rows === 0 ? (
         <p class="detail-words">{attention.missing || "The instance has no position."}</p>
-      ) : Math.max(rows, columns) <= MOST_CELLS ? (
-        <HeadPattern attention={attention} shares={shares} rows={rows} columns={columns} />
+      ) : attention.grid.length > 0 ? (
+        <div class="head-beside">
+          <HeadPatches attention={attention} shares={shares} row={row} onRow={setRow} />
+          {pattern(shares)}
+        </div>
       ) : (
-        <HeadLines attention={attention} shares={shares} columns={columns} row={row} onRow={setRow} />
+        pattern(shares)
       )}
     </section>
   );
