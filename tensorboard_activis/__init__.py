@@ -18,7 +18,7 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
     """Open what was logged to a directory, for reading in Python.
 
     Arguments:
-        path: the `log_dir` that the logger was given, e.g. `logs/run1`.
+        path: the `log_dir` that the logger was given, e.g. `logs/run1` or `s3://bucket/run1`.
 
     Returns:
         The run: `steps`, `snapshot(step)`, `latest` and `graph`. A snapshot has what was recorded (`layers`, `activations`,

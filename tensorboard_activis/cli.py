@@ -10,6 +10,7 @@ from tensorboard_activis import __version__
 from tensorboard_activis.demo import command as demo
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.printable import visible_lines
+from tensorboard_activis.stores.locations import location
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,19 +28,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "check":
             from tensorboard_activis.check.command import run_check  # only here: the demo shall start at once
 
-            return run_check(options.logdir, repair=options.repair, thin=options.thin)
+            return run_check(location(options.logdir), repair=options.repair, thin=options.thin)
         if options.command == "report":
             from tensorboard_activis.report.command import run_report  # likewise
 
-            return run_report(options.logdir, form=options.format, fail_on=options.fail_on)
+            return run_report(location(options.logdir), form=options.format, fail_on=options.fail_on)
         if options.command == "doctor":
             from tensorboard_activis.doctor.command import run_doctor  # likewise
 
-            return run_doctor(options.logdir)
+            return run_doctor(None if options.logdir is None else location(options.logdir))
         if options.command == "serve":
             from tensorboard_activis.standalone.command import run_serve  # likewise
 
-            return run_serve(options.logdir, options.port, options.host)
+            return run_serve(location(options.logdir), options.port, options.host)
         return demo.run_demo(
             options.framework,
             options.logdir,
@@ -98,7 +99,9 @@ def parser() -> argparse.ArgumentParser:
         description="Serves the ActiVis tab as a page of its own, with the same addresses (the part after #) as in TensorBoard. "
         "It is reached from this machine only, unless --host says otherwise.",
     )
-    command.add_argument("logdir", type=Path, metavar="LOGDIR", help="a log directory, or one run")
+    command.add_argument(
+        "logdir", metavar="LOGDIR", help="a log directory, or one run; also an address such as s3://bucket/runs"
+    )
     command.add_argument("--port", type=_port, metavar="P", help="(default: 6006 or the next free one)")
     command.add_argument(
         "--host", default="localhost", metavar="H", help="name or address to listen on (default: %(default)s)"
@@ -110,7 +113,9 @@ def parser() -> argparse.ArgumentParser:
         "what is damaged and what can still be had. Status: 0 all is well, 1 something is damaged or was not thinned, 2 there is "
         "nothing to check.",
     )
-    command.add_argument("logdir", type=Path, metavar="LOGDIR", help="a log directory, or one run")
+    command.add_argument(
+        "logdir", metavar="LOGDIR", help="a log directory, or one run; also an address such as s3://bucket/runs"
+    )
     command.add_argument(
         "--repair",
         action="store_true",
@@ -130,7 +135,9 @@ def parser() -> argparse.ArgumentParser:
         description="Prints the findings at the latest step of every run below a log directory, each with the counts that say so. "
         "Status: 0; 1 there is a finding of a kind that --fail-on names; 2 there is nothing to read.",
     )
-    command.add_argument("logdir", type=Path, metavar="LOGDIR", help="a log directory, or one run")
+    command.add_argument(
+        "logdir", metavar="LOGDIR", help="a log directory, or one run; also an address such as s3://bucket/runs"
+    )
     command.add_argument(
         "--format", choices=("text", "markdown", "html", "json"), default="text", help="(default: %(default)s)"
     )
@@ -148,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
         description="Prints versions, whether TensorBoard sees the plugin, and what is logged: text to paste into an issue. It "
         "names no user, no host and no full path. Status: 0 all is well, 1 something is not.",
     )
-    command.add_argument("logdir", type=Path, nargs="?", metavar="LOGDIR", help="a log directory, or one run")
+    command.add_argument("logdir", nargs="?", metavar="LOGDIR", help="a log directory, or one run")
     return top
 
 

@@ -1,26 +1,42 @@
-"""Opens and creates the files of a run: regular files in the run's own directory, never the target of a link.
+"""Opens, lists and creates the files of a run, which lies on a disk or in a store: the one way to files, for writing and reading.
 
-Log directories are shared, and others may put links there under names that a run will use.
+On a disk these are regular files in the run's own directory, never the target of a link: log directories are shared, and others
+may put links there under names that a run will use. In a store, an object is there as a whole or not at all, and is read through a
+cache on disk.
 """
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias, cast
+
+from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.stores.cached_object import ObjectReader
+from tensorboard_activis.stores.object_cache import object_cache
+from tensorboard_activis.stores.object_store import ObjectStatus
+from tensorboard_activis.stores.path import Location, StorePath
+
+#: Of a file on a disk or of an object in a store.
+FileStatus: TypeAlias = os.stat_result | ObjectStatus
+#: Bytes of an object that are read ahead.
+_AHEAD = 1 << 16
 
 _COMMON = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 #: Does not follow a link, nor wait for the writer of a named pipe.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _COMMON
 
 
-def open_own(path: Path) -> BinaryIO:
+def open_own(path: Location) -> BinaryIO:
     """Opens a file of a run for reading.
 
     Raises:
         FileNotFoundError: there is none.
         OSError: it cannot be read, or is a link, a pipe, a device or a directory.
     """
+    if isinstance(path, StorePath):
+        return cast(BinaryIO, io.BufferedReader(ObjectReader(object_cache().open(path)), _AHEAD))
     try:
         if path.is_symlink():
             raise OSError(errno.ELOOP, "")
@@ -39,6 +55,43 @@ def open_own(path: Path) -> BinaryIO:
         raise
 
 
+def status_of(file: BinaryIO) -> FileStatus:
+    """The status of a file that `open_own` opened, as it was then or is now."""
+    raw = getattr(file, "raw", None)
+    return raw.status if isinstance(raw, ObjectReader) else os.fstat(file.fileno())
+
+
+def status_in(directory: Location, name: str, *, follow: bool = False) -> FileStatus:
+    """The status of a file in a directory; of a link, or with `follow` of its target. Raises OSError, ValueError."""
+    if isinstance(directory, StorePath):
+        return (directory / name).stat()
+    # A third of what making a Path takes, which is felt with hundreds of files.
+    return os.stat(os.path.join(directory, name), follow_symlinks=follow)
+
+
+def is_directory(path: Location) -> bool:
+    """Whether there is such a directory, or anything at such an address. Raises UnreadableError where a store cannot be asked."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def path_below(location: Location, directory: Location) -> str:
+    """The path from a directory to what lies below it, with slashes; "." where that is the directory itself, or lies elsewhere."""
+    if isinstance(location, StorePath) or isinstance(directory, StorePath):
+        inside = isinstance(location, StorePath) and location.is_relative_to(directory)
+        return location.relative_to(directory).as_posix() if inside else "."
+    return location.relative_to(directory).as_posix() if location.is_relative_to(directory) else "."
+
+
+def names_in(directory: Location) -> list[str]:
+    """The names of what lies in a directory. Raises OSError."""
+    if isinstance(directory, StorePath):
+        return [path.name for path in directory.iterdir()]
+    return os.listdir(directory)  # a tenth of what `glob` takes
+
+
 def create(path: Path) -> BinaryIO:
     """Creates a file, with the permissions that the umask leaves, and opens it for writing.
 
@@ -54,7 +107,7 @@ def own_opener(path: str, flags: int) -> int:
     return os.open(path, flags & ~os.O_CREAT | _COMMON)
 
 
-def is_own(path: Path) -> bool:
+def is_own(path: Location) -> bool:
     """Whether a regular file of this name exists: not a symbolic link, and not a file with a second (hard) link."""
     try:
         status = path.lstat()
@@ -63,12 +116,14 @@ def is_own(path: Path) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
 
 
-def make_own_directory(path: Path) -> None:
-    """Creates a run's directory and its parents, unless it exists.
+def make_own_directory(path: Location) -> None:
+    """Creates a run's directory and its parents, unless it exists; a store needs none.
 
     Raises:
         OSError: it cannot be created, or is a link: files would be written elsewhere.
     """
+    if isinstance(path, StorePath):
+        return
     if path.is_symlink():
         reason = "it is a link, and a run is written into a directory of its own; remove the link, or log elsewhere"
         raise OSError(errno.ELOOP, reason, str(path))

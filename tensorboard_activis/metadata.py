@@ -19,6 +19,9 @@ RUN_DIRECTORY = "activis"
 #: In that directory: held by the one live logger.
 LOCK_FILE = ".lock"
 
+#: In a run's directory in a store, which has no locks: says that a session lives.
+_SESSION_OBJECT = re.compile(r"session-[0-9a-f]{12}-[0-9a-f]{8}\.alive")
+
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
 _SNAPSHOT_FILE = re.compile(
     r"(?P<whole>step-(?P<step>[0-9]{10,20})-(?P<session>[0-9a-f]{12}-[0-9a-f]{8}|[0-9a-z-]+?)(?:-r[0-9]+)?)(?:-[0-9]{4,})?"
@@ -107,6 +110,16 @@ def is_file_name(name: str) -> bool:
 def file_names(content: bytes) -> set[str]:
     """All names of our files anywhere in the bytes of an event: at least those that it refers to."""
     return {name.decode("ascii") for name in _FILE_NAME_IN_BYTES.findall(content)}
+
+
+def session_object(session: str) -> str:
+    """Name of the object by which a session in a store says that it lives."""
+    return f"session-{session}.alive"
+
+
+def is_session_object(name: str) -> bool:
+    """Whether this is a name as made above."""
+    return _SESSION_OBJECT.fullmatch(name) is not None
 
 
 def newer_version(version: int | None) -> str:

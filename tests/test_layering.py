@@ -59,7 +59,9 @@ SHARED = {
     "expression",
     "ports",
     "printable",
+    "private_cache",
     "steps",
+    "stores",
 }
 #: The rooms of `query`, each with those that it may import; what lies in `query` itself may import all of them.
 QUERY_ROOMS = {

@@ -1,7 +1,6 @@
 """Looks for findings in each snapshot that was written, and tells the user of new ones; never stops training."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tensorboard_activis import schema
@@ -13,6 +12,7 @@ from tensorboard_activis.query.findings.search import SEARCHES
 from tensorboard_activis.query.limits import TooLargeError, time_limit
 from tensorboard_activis.query.run import open_run
 from tensorboard_activis.query.snapshot import Snapshot
+from tensorboard_activis.stores.path import Location
 
 #: Looked for at every snapshot: exact or quick, and then what takes longer, as far as the time goes.
 _KINDS: tuple[FindingKind, ...] = ("dead", "exploding", "collapsed", "spike", "failing-slice", "shortcut")
@@ -38,7 +38,7 @@ class Alerts:
         self._warned_kinds: set[str] = set()
         self._said: set[str] = set()
 
-    def __call__(self, directory: Path, record: schema.Snapshot) -> list[tuple[str, float]]:
+    def __call__(self, directory: Location, record: schema.Snapshot) -> list[tuple[str, float]]:
         """Looks at a snapshot; returns tags and values for TensorBoard's dashboards. Raises nothing of its own or of the user's."""
         try:
             snapshots = self._with(directory, record)
@@ -55,7 +55,7 @@ class Alerts:
             )
             return []
 
-    def _with(self, directory: Path, record: schema.Snapshot) -> list[Snapshot]:
+    def _with(self, directory: Location, record: schema.Snapshot) -> list[Snapshot]:
         """The snapshots up to this one; at first those are read that were logged before."""
         if self._snapshots is None:
             try:

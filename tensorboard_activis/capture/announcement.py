@@ -1,13 +1,13 @@
 """Says, once, where the first snapshot is and how to look at it."""
 
 import logging
-import os
 import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from tensorboard_activis.printable import visible
+from tensorboard_activis.stores.path import Location, StorePath
 
 #: The logger of the line, for those who configure Python's logging.
 LOGGER = "tensorboard_activis"
@@ -15,14 +15,14 @@ LOGGER = "tensorboard_activis"
 _announced: set[str] = set()
 
 
-def announce(log_dir: Path) -> None:
+def announce(log_dir: Location) -> None:
     """Says how to open a run's log. A directory that TensorBoard is to be given is named once in a process.
 
     The line goes to Python's logging at level INFO where that has been configured, else to the standard error, where it stands
     on a line of its own: progress bars stay whole.
     """
     logdir = _logdir_of(log_dir)
-    key = os.path.abspath(logdir)
+    key = str(logdir.resolve())
     if key in _announced:
         return
     _announced.add(key)
@@ -38,9 +38,11 @@ def announce(log_dir: Path) -> None:
             _write(text)
 
 
-def _logdir_of(log_dir: Path) -> Path:
+def _logdir_of(log_dir: Location) -> Location:
     """The directory that holds this run and others, unless everything else may lie there, as in the current directory."""
     parent = log_dir.parent
+    if isinstance(parent, StorePath):
+        return parent if "/" in parent.key else log_dir  # TensorBoard reads no bucket as a whole
     return log_dir if parent in (Path(), Path.home(), Path(parent.anchor)) or parent.resolve() == Path.cwd() else parent
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeAlias, Unpack
 
 from tensorboard_activis import codec, metadata, schema
@@ -35,12 +34,13 @@ from tensorboard_activis.capture.session import Session
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.printable import printable
 from tensorboard_activis.steps import checked_step
+from tensorboard_activis.stores.path import Location
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
 #: Of the run's directory and the record of a snapshot; returns scalars, (tag, value).
-OnPublished: TypeAlias = Callable[[Path, schema.Snapshot], Sequence[tuple[str, float]]]
+OnPublished: TypeAlias = Callable[[Location, schema.Snapshot], Sequence[tuple[str, float]]]
 
 
 class Recorder:
@@ -216,7 +216,7 @@ class Recorder:
         blobs = {metadata.GRAPH_TAG: graph, metadata.SNAPSHOT_TAG: codec.encode_snapshot(record)}
         lost = self._events.is_lost
         again = self._events.goes_back(metadata.SNAPSHOT_TAG, record.step)
-        if graph == self._written_graph and self._events.path.exists() and not lost and not again:
+        if graph == self._written_graph and self._events.is_begun and not lost and not again:
             del blobs[metadata.GRAPH_TAG]
         self.session.write(blobs, record.step, record.wall_time)
         self._written_graph = graph

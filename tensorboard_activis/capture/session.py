@@ -11,7 +11,7 @@ from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.health_codec import encode_health
 from tensorboard_activis.health_part import HealthPart
 from tensorboard_activis.write.clock import Clock, session_time
-from tensorboard_activis.write.events import EventWriter
+from tensorboard_activis.write.event_objects import event_writer
 
 
 class Session:
@@ -33,7 +33,7 @@ class Session:
         clock = Clock(directory.path)
         self.started = clock.now()
         self.name = f"{session_time(self.started)}-{secrets.token_hex(4)}"
-        self.events = EventWriter(directory.path, self.name, clock)
+        self.events = event_writer(directory.path, self.name, clock)
         #: Time stamp of the last event; it increases even if the clock is set back.
         self._latest = self.started
         self._lock = threading.RLock()

@@ -2,19 +2,20 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TextIO
 
 from tensorboard_activis import metadata
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.check.report import Report
+from tensorboard_activis.files import is_directory
 from tensorboard_activis.printable import visible
 from tensorboard_activis.read.run import run_directories
+from tensorboard_activis.stores.path import Location
 
 FINE, DAMAGED, USAGE = 0, 1, 2
 
 
-def run_check(logdir: Path, *, repair: bool = False, thin: int | None = None) -> int:
+def run_check(logdir: Location, *, repair: bool = False, thin: int | None = None) -> int:
     """Checks every run at or below a log directory and prints the results.
 
     Arguments:
@@ -25,7 +26,7 @@ def run_check(logdir: Path, *, repair: bool = False, thin: int | None = None) ->
     Returns:
         0 when everything is as it was written, 1 when something is damaged or was not thinned, 2 when there is nothing to check.
     """
-    if not logdir.is_dir():
+    if not is_directory(logdir):
         _say(f"tensorboard-activis: {logdir} is no directory.", file=sys.stderr)
         return USAGE
     checked = damaged = refused = 0

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -14,16 +13,18 @@ from tensorboard_activis.check.events import check_events
 from tensorboard_activis.check.files import check_file
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.check.snapshots import Table, check_snapshot
+from tensorboard_activis.files import names_in
 from tensorboard_activis.leftovers import leftovers, orphans
 from tensorboard_activis.read.content import array_files, named_files
 from tensorboard_activis.read.run import current
 from tensorboard_activis.read.thinned import find_remains
+from tensorboard_activis.stores.path import Location, StorePath
 
 #: Seconds: a file that changed more recently than this may be in the middle of being copied here.
 SETTLED = 60.0
 
 
-def check_directory(directory: Path, repair: bool = False) -> Report:
+def check_directory(directory: Location, repair: bool = False) -> Report:
     """Checks one directory; with `repair`, removes leftovers unless a logger is live or they are new.
 
     Raises:
@@ -52,7 +53,7 @@ def check_directory(directory: Path, repair: bool = False) -> Report:
     return report
 
 
-def _measure(paths: list[Path], report: Report) -> None:
+def _measure(paths: list[Location], report: Report) -> None:
     for path in paths:
         with suppress(OSError):
             report.size += path.stat().st_size
@@ -87,8 +88,11 @@ def _check_leftovers(report: Report, repair: bool) -> None:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[bool]:
+def locked(directory: Location) -> Iterator[bool]:
     """Takes the directory's lock for the body; yields False when a live logger has it. Leaves no new lock file behind."""
+    if isinstance(directory, StorePath):  # which has no locks: a session that lives says so
+        yield not any(metadata.is_session_object(name) for name in names_in(directory))
+        return
     path = directory / metadata.LOCK_FILE
     there = os.path.lexists(path)
     lock = FileLock(path, timeout=0)
@@ -106,7 +110,7 @@ def locked(directory: Path) -> Iterator[bool]:
         lock.release()
 
 
-def _modified(path: Path) -> float:
+def _modified(path: Location) -> float:
     """The later of the times of content and of directory entry, in seconds since 1970: copying preserves only the former."""
     try:
         status = path.stat()

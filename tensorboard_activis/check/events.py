@@ -1,13 +1,13 @@
 """Checks the event files of a directory: the checksums of every record, every event, graph and snapshot."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.blobs import Blob, Flaw, event_files, scan
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.health_codec import decode_health
+from tensorboard_activis.stores.path import Location
 
 #: By kind of flaw, what can still be recovered from the file; `{}` is what was read before it.
 _LEFT = {
@@ -38,7 +38,7 @@ class Events:
     nodes: set[str] | None
 
 
-def check_events(directory: Path, report: Report) -> Events:
+def check_events(directory: Location, report: Report) -> Events:
     """Reads all event files of a directory to the end; adds faults to the report."""
     nodes: set[str] | None = None
     # Where an event file was copied, its snapshots are announced twice; each is looked at once, and the last time counts.

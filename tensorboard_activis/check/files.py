@@ -1,7 +1,5 @@
 """Checks the files beside the events: that each is complete and has the checksum it was written with."""
 
-from pathlib import Path
-
 from tensorboard_activis import metadata
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.checksums import checksum, checksum_key
@@ -9,9 +7,10 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import open_own
 from tensorboard_activis.read.arrays import whole_file
 from tensorboard_activis.read.tables import read_table
+from tensorboard_activis.stores.path import Location
 
 
-def check_file(path: Path, report: Report) -> bool:
+def check_file(path: Location, report: Report) -> bool:
     """Whether the file is as it was written; adds faults to the report."""
     problems = len(report.problems)
     try:
@@ -21,7 +20,7 @@ def check_file(path: Path, report: Report) -> bool:
     return len(report.problems) == problems
 
 
-def _check_arrays(path: Path, report: Report) -> None:
+def _check_arrays(path: Location, report: Report) -> None:
     file = whole_file(path)
     tensors, recorded = file.header.tensors, file.header.metadata
     missing = {name for name in tensors if checksum_key(name) not in recorded}
@@ -42,7 +41,7 @@ def _check_arrays(path: Path, report: Report) -> None:
         )
 
 
-def _check_table(path: Path, report: Report) -> None:
+def _check_table(path: Location, report: Report) -> None:
     read_table(path)
     try:
         with open_own(path) as file:

@@ -1,7 +1,8 @@
 """The result of checking one run's directory."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from tensorboard_activis.stores.path import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Report:
         keep_reason: in words, why leftovers were not removed; None if they were or there are none.
     """
 
-    directory: Path
+    directory: Location
     problems: list[Problem] = field(default_factory=list)
     snapshots: int = 0
     thinned: int = 0
@@ -37,7 +38,7 @@ class Report:
     files: int = 0
     size: int = 0
     unverified: int = 0
-    leftovers: list[Path] = field(default_factory=list)
+    leftovers: list[Location] = field(default_factory=list)
     keep_reason: str | None = None
 
     def add(self, where: str, wrong: str, recoverable: str) -> None:

@@ -1,7 +1,6 @@
 """Checks snapshots: that every array and table they refer to is there, with the recorded shape."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from tensorboard_activis import schema
 from tensorboard_activis.check.report import Report
@@ -11,13 +10,14 @@ from tensorboard_activis.read.content import array_files
 from tensorboard_activis.read.instances import read_instances
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.read.thinned import find_remains
+from tensorboard_activis.stores.path import Location
 
 #: The files of a table of instances, and the number of rows that they must have.
 Table = tuple[tuple[str, ...], int]
 
 
 def check_snapshot(
-    snapshot: schema.Snapshot, directory: Path, nodes: set[str] | None, tables: set[Table], report: Report
+    snapshot: schema.Snapshot, directory: Location, nodes: set[str] | None, tables: set[Table], report: Report
 ) -> None:
     """Reads everything that one snapshot refers to; adds faults to the report.
 

@@ -5,18 +5,18 @@ import platform
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 
 from tensorboard_activis import __version__
 from tensorboard_activis.doctor.logs import describe_logs, short
 from tensorboard_activis.doctor.packages import Package, packages
 from tensorboard_activis.doctor.plugin import plugin_problems
 from tensorboard_activis.printable import visible
+from tensorboard_activis.stores.path import Location
 
 WELL, UNWELL = 0, 1
 
 
-def run_doctor(logdir: Path | None = None) -> int:
+def run_doctor(logdir: Location | None = None) -> int:
     """Prints a report that can be pasted into an issue: it names no user, no host and no full path.
 
     Arguments:

@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.files import is_directory, path_below
 from tensorboard_activis.metadata import RUN_DIRECTORY
 from tensorboard_activis.read.run import Run, run_directories
+from tensorboard_activis.stores.path import Location, StorePath
 
 #: Runs that are looked into; a log directory may have thousands.
 _MOST_RUNS = 50
 _ABSOLUTE = re.compile(r"(?<![\w.])/(?:[^\s/'\":,;]+/)+([^\s/'\":,;]*)")
 
 
-def describe_logs(logdir: Path) -> Iterator[tuple[str, bool]]:
+def describe_logs(logdir: Location) -> Iterator[tuple[str, bool]]:
     """Lines about the runs at or below a log directory, and whether each is as it should be."""
-    if not logdir.is_dir():
+    if not is_directory(logdir):
         yield f"{short(logdir)} is no directory", False
         return
     count = 0
@@ -32,8 +34,10 @@ def describe_logs(logdir: Path) -> Iterator[tuple[str, bool]]:
         )
 
 
-def short(path: Path) -> str:
-    """A path that shows nothing of the machine: below the home directory `~/…`, else its last part."""
+def short(path: Location) -> str:
+    """A path that shows nothing of the machine: below the home directory `~/…`, else its last part; of an address its last part."""
+    if isinstance(path, StorePath):
+        return f"{path.store.protocol}://…/{path.name}"
     path = path.absolute()
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else f"…/{path.name}"
@@ -44,9 +48,9 @@ def without_paths(text: str) -> str:
     return _ABSOLUTE.sub(r"…/\1", text)
 
 
-def _describe(directory: Path, logdir: Path) -> Iterator[tuple[str, bool]]:
+def _describe(directory: Location, logdir: Location) -> Iterator[tuple[str, bool]]:
     base = directory.parent if directory.name == RUN_DIRECTORY else directory
-    name = base.relative_to(logdir).as_posix() if base.is_relative_to(logdir) else "."
+    name = path_below(base, logdir)
     name = base.name if name == "." else name
     try:
         run = Run(directory)

@@ -8,6 +8,7 @@ from tensorboard_activis.query.findings.finding import Finding
 from tensorboard_activis.query.health.marks import Mark, marks
 from tensorboard_activis.query.snapshot import Snapshot
 from tensorboard_activis.read import run
+from tensorboard_activis.stores.path import StorePath
 
 
 class Run(run.Run):
@@ -52,8 +53,8 @@ class Run(run.Run):
         return marks(self.health)
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
-    """Opens a logged run, given the `log_dir` of the callback.
+def open_run(path: str | os.PathLike[str] | StorePath) -> Run:
+    """Opens a logged run, given the `log_dir` of the callback: a directory, or an address such as s3://bucket/run1.
 
     Raises:
         NotFoundError: nothing was logged there.

@@ -1,7 +1,6 @@
 """A snapshot in Python: the queries of the tab as methods, which return the same dataclasses as the HTTP routes."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -9,6 +8,7 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, QueryError
+from tensorboard_activis.private_cache import cache_directory
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.query.findings.finding import Finding, Findings
 from tensorboard_activis.query.findings.search import search
@@ -34,10 +34,11 @@ from tensorboard_activis.query.neurons.separation import Separation, separation
 from tensorboard_activis.query.neurons.subset import SubsetDetail, subset
 from tensorboard_activis.query.positions.attention import Attention, attention
 from tensorboard_activis.query.projection import alignment, continuity
-from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
+from tensorboard_activis.query.projection.disk_cache import DiskCache
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.read.thinned import keep_of
+from tensorboard_activis.stores.path import Location
 
 #: A row of a matrix: the name of a declared subset, else an expression; a whole number is the row of one instance.
 RowLike: TypeAlias = str | int | Row
@@ -48,7 +49,7 @@ SortLike: TypeAlias = str | int | Sort | tuple[RowLike, RowLike]
 class Snapshot(SnapshotReader):
     """One snapshot: what was recorded of a model at one step, and the queries of the tab as methods."""
 
-    def __init__(self, record: schema.Snapshot, directory: Path, steps: Callable[[], Sequence["Snapshot"]]) -> None:
+    def __init__(self, record: schema.Snapshot, directory: Location, steps: Callable[[], Sequence["Snapshot"]]) -> None:
         super().__init__(record, directory)
         self._steps = steps
 

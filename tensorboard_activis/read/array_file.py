@@ -4,15 +4,19 @@ import json
 import math
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, TypeGuard
 
 import numpy as np
 
+from tensorboard_activis.checksums import checksum, checksum_key
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.files import missing, open_own
-from tensorboard_activis.read.file_cache import FileCache, FileVersion, OpenFile, file_version
+from tensorboard_activis.files import missing, open_own, status_of
+from tensorboard_activis.read.file_cache import FileCache, FileVersion, OpenedFile, file_version, opened
+from tensorboard_activis.stores.cached_object import CachedObject
+from tensorboard_activis.stores.path import Location
 
 _DTYPES = {
     "F16": "float16",
@@ -59,7 +63,7 @@ class Header:
 # Thousands of arrays of a snapshot share one file. In memory a header is up to twenty times as large as on disk.
 _headers: FileCache[Header] = FileCache(8 << 20)
 # Files stay mapped: mapping 4 GB page by page and unmapping it again takes as long as reading it.
-_open: FileCache[OpenFile] = FileCache(16, enabled=os.name != "nt")  # Windows removes no file that is open
+_open: FileCache[OpenedFile] = FileCache(16, enabled=os.name != "nt")  # Windows removes no file that is open
 
 
 class ArrayFile:
@@ -74,12 +78,12 @@ class ArrayFile:
         UnreadableError: the file is missing, is no safetensors file, or lies outside the run's directory.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Location) -> None:
         self.name, self._path = path.name, path
         self.version, header = _cached(path)
         if header is None:
             with _opened(path) as file:
-                self.version = file_version(os.fstat(file.fileno()))
+                self.version = file_version(status_of(file))
                 header = _header(file, path.name)
             _headers.put(self.version, header, header.start)
         self.header = header
@@ -113,10 +117,13 @@ class ArrayFile:
             return np.zeros(shape, tensor.dtype)
         try:
             content = self._content()
-            mapped = content.mapped() if end - tensor.begin > MAPPED else None
-            if mapped is None:
-                return np.frombuffer(content.read(tensor.begin, end), tensor.dtype).reshape(shape)
-            return mapped[tensor.begin : end].view(tensor.dtype).reshape(shape)
+            if end - tensor.begin > MAPPED:
+                array = content.mapped(tensor.begin, end).view(tensor.dtype).reshape(shape)
+            else:
+                array = np.frombuffer(content.read(tensor.begin, end), tensor.dtype).reshape(shape)
+            if isinstance(content, CachedObject) and end == tensor.end:
+                self._verify(content, tensor, array)
+            return array
         except OSError as error:
             raise UnreadableError(f"{self.name} cannot be read: {error.strerror or error}.") from error
         except ValueError as error:
@@ -126,28 +133,52 @@ class ArrayFile:
         """Bytes allocated on disk; fewer than the size of the file when it is sparse."""
         return self._content().stored()
 
-    def _content(self) -> OpenFile:
+    def _verify(self, content: CachedObject, tensor: Tensor, array: np.ndarray) -> None:
+        """Compares an array that came from a store with the checksum that it was written with, once. Raises UnreadableError."""
+        if (tensor.begin, tensor.end) in content.verified:
+            return
+        name = next((name for name, one in self.header.tensors.items() if one == tensor), "")
+        recorded = self.header.metadata.get(checksum_key(name))
+        if recorded is not None and checksum(array) != recorded:
+            raise UnreadableError(
+                f"{self.name}: {name!r:.200} in the store is not what was written: its checksum differs. The object was "
+                "damaged, or only half of it was written."
+            )
+        content.verified.add((tensor.begin, tensor.end))
+
+    def _content(self) -> OpenedFile:
         file = _open.get(self.version)
         if file is None:
-            file = OpenFile(_opened(self._path))
+            file = _for_ranges(self._path)
             if file.version != self.version:
                 raise UnreadableError(f"{self.name} was changed while it was read. Ask again.")
             _open.put(self.version, file)
         return file
 
 
-def _cached(path: Path) -> tuple[FileVersion, Header | None]:
+def _cached(path: Location) -> tuple[FileVersion, Header | None]:
     try:
         # lstat: a link or a directory has an inode of its own, so only regular files are found in the cache.
-        key = file_version(os.lstat(path))
+        key = file_version(path.lstat())
     except (OSError, ValueError):
         return (), None
     return key, _headers.get(key)
 
 
-def _opened(path: Path) -> BinaryIO:
-    try:
+def _opened(path: Location) -> BinaryIO:
+    with _unreadable(path):
         return open_own(path)
+
+
+def _for_ranges(path: Location) -> OpenedFile:
+    with _unreadable(path):
+        return opened(path)
+
+
+@contextmanager
+def _unreadable(path: Location) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise UnreadableError(missing(path.name)) from error
     except OSError as error:
@@ -156,7 +187,7 @@ def _opened(path: Path) -> BinaryIO:
 
 def _header(file: BinaryIO, name: str) -> Header:
     try:
-        size = os.fstat(file.fileno()).st_size
+        size = status_of(file).st_size
         head = file.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else -1
         if not 2 <= length <= min(_MAX_HEADER, size - 8):

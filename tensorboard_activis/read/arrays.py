@@ -1,7 +1,6 @@
 """Reads the arrays that a snapshot's record refers to, from one file or several, and checks their types and shapes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -10,13 +9,14 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.array_file import ArrayFile, Tensor
 from tensorboard_activis.read.concatenated import concatenate
 from tensorboard_activis.read.thinned import stand_in, thinned_error
+from tensorboard_activis.stores.path import Location
 
 #: Open files by name: thousands of arrays may lie in one file.
 ArrayFiles = dict[str, ArrayFile]
 
 
 def read_array(
-    directory: Path, array: schema.Array, rows: int | None = None, files_by_name: ArrayFiles | None = None
+    directory: Location, array: schema.Array, rows: int | None = None, files_by_name: ArrayFiles | None = None
 ) -> np.ndarray:
     """Reads an array, or its first `rows` rows, read-only, of the recorded shape and type; a large one is a view of a mapped file.
 
@@ -36,7 +36,7 @@ def read_array(
     return concatenate(array, parts)[:rows]
 
 
-def check_array(directory: Path, array: schema.Array) -> None:
+def check_array(directory: Location, array: schema.Array) -> None:
     """Checks that the array exists and has the recorded type and shape, without reading its data.
 
     Raises:
@@ -46,7 +46,7 @@ def check_array(directory: Path, array: schema.Array) -> None:
         _located(directory, array, {})
 
 
-def whole_file(path: Path) -> ArrayFile:
+def whole_file(path: Location) -> ArrayFile:
     """Opens a safetensors file and checks that its arrays cover all of its bytes, each once.
 
     Raises:
@@ -61,7 +61,7 @@ def whole_file(path: Path) -> ArrayFile:
     return file
 
 
-def _located(directory: Path, array: schema.Array, files_by_name: ArrayFiles) -> list[tuple[ArrayFile, Tensor]]:
+def _located(directory: Location, array: schema.Array, files_by_name: ArrayFiles) -> list[tuple[ArrayFile, Tensor]]:
     """Finds the parts of an array in its files, and checks that together they have the recorded type and shape."""
     files = _opened(directory, array, files_by_name)
     parts = [file.tensor(array.tensor) for file in files]

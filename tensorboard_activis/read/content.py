@@ -1,12 +1,12 @@
 """What a snapshot is stored in: its files, and a digest of all that can be read from them."""
 
 import hashlib
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from tensorboard_activis import metadata, schema
+from tensorboard_activis.files import status_in
 from tensorboard_activis.read.file_cache import file_version
+from tensorboard_activis.stores.path import Location
 
 
 def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def array_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
     return tuple(names)
 
 
-def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
+def content_digest(record: str, directory: Location, files: Sequence[str]) -> str:
     """Digest of a snapshot's content, for cache keys: equal only where everything that can be computed from it is equal.
 
     It is a hash of the record, byte by byte, and of the version of each file beside it: device, inode, size, and times of
@@ -43,7 +43,7 @@ def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
     for name in files:
         for one in (name, metadata.stand_in(name)):
             try:
-                parts.append(f"{one} {file_version(os.lstat(os.path.join(directory, one)))}")
+                parts.append(f"{one} {file_version(status_in(directory, one))}")
                 break
             except (OSError, ValueError):
                 parts.append(f"{one} missing")

@@ -1,7 +1,6 @@
 """Reads the effects of neurons on errors: by gradients, and as they were tried."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.mean_setting import setting
 from tensorboard_activis.read.arrays import read_array
+from tensorboard_activis.stores.path import Location
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class TriedEffects(NamedTuple):
 
 
 def read_gradient_effects(
-    directory: Path, record: schema.Snapshot, layer: schema.Layer, activations: np.ndarray
+    directory: Location, record: schema.Snapshot, layer: schema.Layer, activations: np.ndarray
 ) -> GradientEffects:
     """The effects of a layer's neurons by gradients; `activations` of the kept instances, float16 [instances, neurons].
 
@@ -80,7 +80,7 @@ def read_gradient_effects(
     return GradientEffects(rows, gradient, product, one.product is not None, effects.wrong)
 
 
-def read_tried_effects(directory: Path, record: schema.Snapshot, layer: schema.Layer) -> TriedEffects:
+def read_tried_effects(directory: Location, record: schema.Snapshot, layer: schema.Layer) -> TriedEffects:
     """What was tried in a layer. Raises as `read_gradient_effects`."""
     effects, one = _effects(record, layer)
     if effects.tried is None or effects.before is None or one.neurons is None:
@@ -115,7 +115,7 @@ def _effects(record: schema.Snapshot, layer: schema.Layer) -> tuple[schema.Effec
     return record.effects, record.effects.layers[layer.name]
 
 
-def _indices(directory: Path, array: schema.Array, record: schema.Snapshot) -> np.ndarray:
+def _indices(directory: Location, array: schema.Array, record: schema.Snapshot) -> np.ndarray:
     rows = read_array(directory, array)
     if rows.size and (rows.min() < 0 or rows.max() >= record.stored_instances or (np.diff(rows) <= 0).any()):
         raise UnreadableError(

@@ -3,17 +3,22 @@
 import os
 import threading
 from collections import OrderedDict
-from typing import BinaryIO, Generic, TypeVar
+from typing import BinaryIO, Generic, TypeAlias, TypeVar
 
 import numpy as np
+
+from tensorboard_activis.files import FileStatus, open_own
+from tensorboard_activis.stores.cached_object import CachedObject
+from tensorboard_activis.stores.object_cache import object_cache
+from tensorboard_activis.stores.path import Location, StorePath
 
 #: Device, inode, size and times of change: differs when the file is modified, or replaced under the same name.
 FileVersion = tuple[int, ...]
 Value = TypeVar("Value")
 
 
-def file_version(status: os.stat_result) -> FileVersion:
-    """The version of a file, from its `os.stat` result."""
+def file_version(status: FileStatus) -> FileVersion:
+    """The version of a file, from its status."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -42,12 +47,12 @@ class OpenFile:
         status = os.fstat(self._file.fileno())
         return status.st_blocks * 512 if hasattr(status, "st_blocks") else status.st_size
 
-    def mapped(self) -> np.ndarray:
-        """The whole file, memory-mapped read-only, uint8 [bytes]. Raises OSError, ValueError."""
+    def mapped(self, begin: int, end: int) -> np.ndarray:
+        """The bytes [begin, end), memory-mapped read-only, uint8 [bytes]. Raises OSError, ValueError."""
         with self._lock:
             if self._mapped is None:
                 self._mapped = np.memmap(self._file, np.uint8, "r")
-            return self._mapped
+            return self._mapped[begin:end]
 
     def read(self, begin: int, end: int) -> bytes:
         """Reads the bytes [begin, end), or up to the end of the file. Raises OSError."""
@@ -64,6 +69,15 @@ class OpenFile:
             parts.append(part)
             begin += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+#: A file for reading at any place, from several threads: on a disk, or in a store.
+OpenedFile: TypeAlias = OpenFile | CachedObject
+
+
+def opened(path: Location) -> OpenedFile:
+    """Opens a file of a run for reading at any place. Raises FileNotFoundError, OSError."""
+    return object_cache().open(path) if isinstance(path, StorePath) else OpenFile(open_own(path))
 
 
 class FileCache(Generic[Value]):
@@ -87,7 +101,9 @@ class FileCache(Generic[Value]):
         """Caches a value; evicts open files that were deleted, and the least recently used values beyond the limit."""
         with self._lock:
             gone = [
-                old for old, (cached, _) in self._values.items() if isinstance(cached, OpenFile) and cached.removed()
+                old
+                for old, (cached, _) in self._values.items()
+                if isinstance(cached, (OpenFile, CachedObject)) and cached.removed()
             ]
             for old in [*gone, key]:
                 self._weight -= self._values.pop(old, (value, 0))[1]

@@ -4,7 +4,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -16,6 +15,7 @@ from tensorboard_activis.read.arrays import listed
 from tensorboard_activis.read.file_cache import file_version
 from tensorboard_activis.read.tables import allowance, check_room, read_table
 from tensorboard_activis.read.thinned import stand_in
+from tensorboard_activis.stores.path import Location
 
 #: Columns of a snapshot that are columns of the table of instances; the others hold several values per instance.
 STEP_COLUMNS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
@@ -25,7 +25,7 @@ _TABLES: WeakValueDictionary[object, pa.Table] = WeakValueDictionary()
 _LOCK = threading.Lock()
 
 
-def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
+def read_instances(directory: Location, snapshot: schema.Snapshot) -> pa.Table:
     """Reads the columns that are equal at every step: instance id, label, content, user columns.
 
     One line per kept instance: the sample in hash order, then the pinned instances.
@@ -52,7 +52,7 @@ def _with_current_names(table: pa.Table, snapshot: schema.Snapshot) -> pa.Table:
     return table.rename_columns(["pinned" if name == "probe" else name for name in table.column_names])
 
 
-def _shared_table(directory: Path, names: tuple[str, ...]) -> pa.Table:
+def _shared_table(directory: Location, names: tuple[str, ...]) -> pa.Table:
     """The table of these files, shared by all steps that refer to the same files."""
     paths = [directory / (stand_in(directory, [name]) or name) for name in names]
     key = None
@@ -72,7 +72,7 @@ def _shared_table(directory: Path, names: tuple[str, ...]) -> pa.Table:
     return table
 
 
-def _tables(paths: Sequence[Path]) -> Iterator[pa.Table]:
+def _tables(paths: Sequence[Location]) -> Iterator[pa.Table]:
     """Reads the tables of the files; raises when they exceed the memory limit together. A file that is named twice counts once."""
     total, room = 0, None
     with suppress(OSError):  # a file that is missing is said when it is read

@@ -1,13 +1,13 @@
 """Reads the patterns of attention of pinned instances."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.arrays import read_array
+from tensorboard_activis.stores.path import Location
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def patterned(layer: schema.Layer) -> int:
     return 0 if layer.patterns is None else layer.patterns.shares.shape[0]
 
 
-def read_pattern(directory: Path, layer: schema.Layer, step: int, sample: int, row: int) -> Pattern:
+def read_pattern(directory: Location, layer: schema.Layer, step: int, sample: int, row: int) -> Pattern:
     """The pattern of a kept instance.
 
     Arguments:

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +10,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.positions_codec import NO_PEAK
 from tensorboard_activis.read.arrays import read_array
+from tensorboard_activis.stores.path import Location
 
 #: The byte of a position without a value, and that of the highest value.
 _NO_VALUE, _HIGHEST = 255, 254
@@ -71,7 +71,7 @@ class LayerPositions:
     """
 
     def __init__(
-        self, directory: Path, layer: schema.Layer, step: int, stored_instances: int, sample_size: int
+        self, directory: Location, layer: schema.Layer, step: int, stored_instances: int, sample_size: int
     ) -> None:
         self._directory, self._layer = directory, layer
         self._positions = recorded_positions(layer, step)

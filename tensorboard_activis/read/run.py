@@ -15,6 +15,8 @@ from tensorboard_activis.health_part import HealthPart
 from tensorboard_activis.read.health import Health, joined
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.steps import shown_step, whole_number
+from tensorboard_activis.stores.locations import location
+from tensorboard_activis.stores.path import Location, StorePath
 
 
 class _Logged(Protocol):
@@ -52,12 +54,17 @@ class Run:
         problems: messages about what could not be read; everything else can.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Location) -> None:
         self.directory = directory
         self.reload()
 
     def reload(self) -> None:
-        """Reads the event files again, for what was logged since."""
+        """Reads the event files again, for what was logged since. Raises UnreadableError where a store cannot be asked."""
+        if isinstance(self.directory, StorePath):
+            try:
+                self.directory.refresh()
+            except OSError as error:
+                raise UnreadableError(f"{self.directory} cannot be read: {error.strerror or error}.") from error
         self._load(read_blobs(self.directory))
 
     def _load(self, contents: Blobs) -> None:
@@ -136,8 +143,8 @@ class Run:
         return self.latest.where(expression)
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
-    """Opens a logged run, given the `log_dir` of the callback.
+def open_run(path: str | os.PathLike[str] | StorePath) -> Run:
+    """Opens a logged run, given the `log_dir` of the callback: a directory, or an address such as s3://bucket/run1.
 
     Raises:
         NotFoundError: nothing was logged there.
@@ -145,7 +152,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     return Run(find_directory(path))
 
 
-def find_directory(path: str | os.PathLike[str]) -> Path:
+def find_directory(path: str | os.PathLike[str] | StorePath) -> Location:
     """The directory with the event files of a run, given the `log_dir` of the callback.
 
     A directory without events of its own that holds runs, as of a trainer with several evaluation sets, stands for the one that was
@@ -153,14 +160,25 @@ def find_directory(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         NotFoundError: nothing was logged there.
+        UnreadableError: the store cannot be asked.
+        ConfigurationError: see `location`.
     """
-    log_dir = Path(path)
+    log_dir = location(path)
+    try:
+        return _find_directory(log_dir)
+    except OSError as error:
+        if isinstance(log_dir, Path):
+            raise
+        raise UnreadableError(f"{log_dir} cannot be read: {error.strerror or error}.") from error
+
+
+def _find_directory(log_dir: Location) -> Location:
     for directory in (log_dir / metadata.RUN_DIRECTORY, log_dir):
         if any(directory.glob("*tfevents*")) and (directory.name == metadata.RUN_DIRECTORY or directory != log_dir):
             return directory
     # The names of event files begin with the time at which they were begun.
-    events = sorted(log_dir.glob(f"*/{metadata.RUN_DIRECTORY}/*tfevents*"), key=lambda file: (file.name, file))
-    inner = list(dict.fromkeys(file.parent for file in events))
+    files: list[Location] = list(log_dir.glob(f"*/{metadata.RUN_DIRECTORY}/*tfevents*"))
+    inner = list(dict.fromkeys(file.parent for file in sorted(files, key=lambda file: (file.name, str(file)))))
     if not inner:
         raise NotFoundError(
             f"{log_dir} holds no activations: neither it nor what is in it has a directory {metadata.RUN_DIRECTORY!r} with events."
@@ -174,8 +192,15 @@ def find_directory(path: str | os.PathLike[str]) -> Path:
     return inner[0]
 
 
-def run_directories(logdir: Path) -> Iterator[Path]:
-    """Directories with our files at or below a log directory, sorted by name; symbolic links are not followed."""
+def run_directories(logdir: Location) -> Iterator[Location]:
+    """Directories with our files at or below a log directory, sorted by name; symbolic links are not followed.
+
+    Raises:
+        OSError: a store cannot be asked.
+    """
+    if isinstance(logdir, StorePath):
+        yield from (directory for directory in logdir.directories() if directory.name == metadata.RUN_DIRECTORY)
+        return
     for at, below, _ in os.walk(logdir):
         below.sort()
         if Path(at).name == metadata.RUN_DIRECTORY or (

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property, wraps
-from pathlib import Path
 from typing import Literal, Self, TypeVar, TypeVarTuple, cast
 
 import numpy as np
@@ -22,6 +21,7 @@ from tensorboard_activis.read.patterns import Pattern, read_pattern
 from tensorboard_activis.read.positions import LayerPositions
 from tensorboard_activis.read.summary_arrays import SummaryArrays
 from tensorboard_activis.read.thinned import find_remains
+from tensorboard_activis.stores.path import Location
 
 Value = TypeVar("Value")
 Arguments = TypeVarTuple("Arguments")
@@ -42,7 +42,7 @@ class SnapshotReader:
 
     _load: Callable[[], schema.Snapshot]
 
-    def __init__(self, record: schema.Snapshot, directory: Path) -> None:
+    def __init__(self, record: schema.Snapshot, directory: Location) -> None:
         self.record = record
         self.step = record.step
         self._directory = directory
@@ -50,7 +50,7 @@ class SnapshotReader:
         self.computed: dict[tuple[Hashable, ...], object] = {}
 
     @classmethod
-    def deferred(cls, step: int, digest: str, directory: Path, load: Callable[[], schema.Snapshot]) -> Self:
+    def deferred(cls, step: int, digest: str, directory: Location, load: Callable[[], schema.Snapshot]) -> Self:
         """A reader whose record is loaded and decoded on first use, for questions that look at few of many steps.
 
         Arguments:

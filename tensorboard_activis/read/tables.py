@@ -1,8 +1,6 @@
 """Reads Parquet files of a run after checking that they fit into a limit of memory."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +8,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.files import missing, open_own
+from tensorboard_activis.files import FileStatus, missing, open_own, status_of
 from tensorboard_activis.read.column_types import check_values
 from tensorboard_activis.read.footer import Column
 from tensorboard_activis.read.sanitized import MemoryLimitError, SanitizedFile, sanitize
+from tensorboard_activis.stores.path import Location
 
 #: Bytes that a table may always take in memory; a larger file may take `_TIMES` its size.
 ROOM = 256 << 20
@@ -22,7 +21,7 @@ _TIMES = 16
 _DAMAGE = (pa.ArrowException, ValueError, LookupError, TypeError, OverflowError, MemoryError)
 
 
-def read_table(path: Path) -> pa.Table:
+def read_table(path: Location) -> pa.Table:
     """Reads a whole table.
 
     Raises:
@@ -30,7 +29,7 @@ def read_table(path: Path) -> pa.Table:
     """
     try:
         with open_own(path) as file:
-            room = allowance(os.fstat(file.fileno()))
+            room = allowance(status_of(file))
             source = sanitize(file, room)
         return _decoded(source, room)
     except FileNotFoundError as error:
@@ -43,7 +42,7 @@ def read_table(path: Path) -> pa.Table:
         raise UnreadableError(f"{path.name} cannot be read: {str(error)[:300]}.") from error
 
 
-def allowance(*statuses: os.stat_result) -> int:
+def allowance(*statuses: FileStatus) -> int:
     """The memory limit, in bytes, for the tables of these files together. Of a sparse file only the allocated bytes count."""
     stored = sum(min(one.st_size, 512 * getattr(one, "st_blocks", one.st_size)) for one in statuses)
     return max(ROOM, _TIMES * stored)

@@ -2,19 +2,20 @@
 
 import sys
 from collections.abc import Collection
-from pathlib import Path
 
 from tensorboard_activis import metadata
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.files import is_directory, path_below
 from tensorboard_activis.printable import visible
 from tensorboard_activis.query.run import Run
 from tensorboard_activis.read.run import run_directories
 from tensorboard_activis.report.formats import FORMATS, RunReport
+from tensorboard_activis.stores.path import Location
 
 FINE, FOUND, NOTHING = 0, 1, 2
 
 
-def run_report(logdir: Path, *, form: str = "text", fail_on: Collection[str] = ()) -> int:
+def run_report(logdir: Location, *, form: str = "text", fail_on: Collection[str] = ()) -> int:
     """Prints the findings at the latest step of every run at or below a log directory.
 
     Arguments:
@@ -25,7 +26,7 @@ def run_report(logdir: Path, *, form: str = "text", fail_on: Collection[str] = (
     Returns:
         0, or 1 when there is a finding of a kind in `fail_on`; 2 when there is no run that can be read.
     """
-    if not logdir.is_dir():
+    if not is_directory(logdir):
         return _nothing(f"{logdir} is no directory.")
     reports: list[RunReport] = []
     problems: list[str] = []
@@ -44,12 +45,12 @@ def run_report(logdir: Path, *, form: str = "text", fail_on: Collection[str] = (
     return FOUND if kinds & set(fail_on) else FINE
 
 
-def _report(directory: Path, logdir: Path) -> RunReport:
+def _report(directory: Location, logdir: Location) -> RunReport:
     run = Run(directory)
     snapshot = run.latest
     found = snapshot.look_for_findings()
     base = directory.parent if directory.name == metadata.RUN_DIRECTORY else directory
-    name = base.relative_to(logdir).as_posix() if base.is_relative_to(logdir) else "."
+    name = path_below(base, logdir)
     return RunReport(name if name != "." else base.resolve().name, snapshot.step, found, run.problems)
 
 

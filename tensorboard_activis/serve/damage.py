@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from tensorboard_activis.blobs import event_files
 from tensorboard_activis.files import open_own
 from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
+from tensorboard_activis.stores.path import Location
 
 #: Seconds after which an incomplete last record counts as truncated rather than as still being written.
 GRACE_SECONDS = 30.0
@@ -23,14 +23,14 @@ class DamageWatch:
     """Verifies the checksums of event files; what was verified once is not read again."""
 
     def __init__(self) -> None:
-        self._files: dict[Path, dict[Path, _Progress]] = {}
+        self._files: dict[Location, dict[Location, _Progress]] = {}
 
-    def forget_others(self, directories: Iterable[Path | None]) -> None:
+    def forget_others(self, directories: Iterable[Location | None]) -> None:
         """Forgets the progress of all other directories: a server runs for months, and runs are deleted."""
         for gone in set(self._files) - set(directories):
             self._files.pop(gone, None)
 
-    def problems(self, directory: Path, more: Callable[[], bool] = lambda: True) -> list[str]:
+    def problems(self, directory: Location, more: Callable[[], bool] = lambda: True) -> list[str]:
         """Messages about damaged and truncated event files in a directory.
 
         Arguments:
@@ -49,7 +49,7 @@ class DamageWatch:
                 problems.append(problem)
         return problems
 
-    def _problem(self, path: Path, watched: dict[Path, _Progress], more: Callable[[], bool]) -> str | None:
+    def _problem(self, path: Location, watched: dict[Location, _Progress], more: Callable[[], bool]) -> str | None:
         status, progress = path.stat(), watched[path]
         if status.st_size < progress.verified:  # another file under the same name
             progress = watched[path] = _Progress()
@@ -67,7 +67,7 @@ class DamageWatch:
             )
         return None
 
-    def _verify(self, path: Path, progress: _Progress) -> None:
+    def _verify(self, path: Location, progress: _Progress) -> None:
         with open_own(path) as file:
             position = file.seek(progress.verified)
             try:
@@ -78,5 +78,5 @@ class DamageWatch:
             progress.verified = position
 
 
-def _damaged(path: Path, at: int) -> str:
+def _damaged(path: Location, at: int) -> str:
     return f"{path.name} is damaged at byte {at:,}: TensorBoard cannot read what follows, so later snapshots may be missing."

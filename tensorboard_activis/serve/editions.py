@@ -6,9 +6,10 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 from tensorboard_activis.blobs import event_file_names
+from tensorboard_activis.files import status_in
+from tensorboard_activis.stores.path import Location, StorePath
 
 #: Number of runs that are remembered; a run that was forgotten gets a new edition.
 _RUNS = 20_000
@@ -26,7 +27,7 @@ class _Edition:
     Attributes:
         number: of the edition.
         unchanged_since: time of change of the directory that was listed; None while it may change again at that same time.
-        files: their status by path.
+        files: their status by name.
     """
 
     number: int
@@ -46,7 +47,7 @@ class Editions:
         self._numbers = count(1)
         self._lock = threading.Lock()
 
-    def edition(self, directory: Path | None) -> int:
+    def edition(self, directory: Location | None) -> int:
         """The edition of the event files that are in a run's directory now; 0 when the directory is None.
 
         It stays when files grow or are added, and changes when one is deleted, truncated, or changed without growing.
@@ -55,15 +56,15 @@ class Editions:
             return 0
         key = str(directory)
         last = self._seen.get(key)
-        unchanged_since = _settled_time(key)
+        unchanged_since = _settled_time(directory)
         if last is not None and unchanged_since is not None and unchanged_since == last.unchanged_since:
-            paths = list(last.files)
+            names = list(last.files)
         else:
-            paths = [os.path.join(key, name) for name in event_file_names(directory)]
-        files = {path: status for path in paths if (status := _file_status(path)) is not None}
+            names = event_file_names(directory)
+        files = {name: status for name in names if (status := _file_status(directory, name)) is not None}
         with self._lock:
             last = self._seen.pop(key, None)
-            if last is not None and all(_continues(last.files[path], files.get(path)) for path in last.files):
+            if last is not None and all(_continues(last.files[name], files.get(name)) for name in last.files):
                 number = last.number
             else:
                 number = next(self._numbers)
@@ -73,8 +74,10 @@ class Editions:
         return number
 
 
-def _settled_time(directory: str) -> int | None:
+def _settled_time(directory: Location) -> int | None:
     """When files were last added to a directory or removed from it; None if that is not over for certain, or it cannot be read."""
+    if isinstance(directory, StorePath):
+        return None  # its listing is cached where it is made
     try:
         changed = os.stat(directory).st_mtime_ns
     except (OSError, ValueError):
@@ -82,9 +85,9 @@ def _settled_time(directory: str) -> int | None:
     return changed if time.time_ns() - changed > _SETTLED else None
 
 
-def _file_status(path: str) -> _FileStatus | None:
+def _file_status(directory: Location, name: str) -> _FileStatus | None:
     try:
-        status = os.stat(path)
+        status = status_in(directory, name, follow=True)
     except (OSError, ValueError):
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

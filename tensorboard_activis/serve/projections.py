@@ -6,8 +6,9 @@ from typing import cast
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError, QueryError
+from tensorboard_activis.private_cache import cache_directory
 from tensorboard_activis.query.projection.continuity import cached_tsne, comparable, continuous_pca, continuous_tsne
-from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
+from tensorboard_activis.query.projection.disk_cache import DiskCache
 from tensorboard_activis.query.projection.pca import Projection, ProjectionState
 from tensorboard_activis.query.projection.tsne import available
 from tensorboard_activis.read.snapshot import SnapshotReader

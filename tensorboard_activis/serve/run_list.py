@@ -6,19 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tensorboard_activis import metadata
 from tensorboard_activis.blobs import event_file_names
-from tensorboard_activis.files import missing
+from tensorboard_activis.files import missing, names_in, status_in
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.damage import DamageWatch
-from tensorboard_activis.serve.directories import Root, run_directory, shown_name
+from tensorboard_activis.serve.directories import Root, run_directory, shown_name, why_unreachable
 from tensorboard_activis.serve.editions import Editions
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.event_source import Data, Entry, EventSource, RequestScope, Series
 from tensorboard_activis.serve.json_values import is_text
+from tensorboard_activis.stores.faults import without_secrets
+from tensorboard_activis.stores.path import Location, StorePath
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class _Fingerprint:
     """
 
     series: Series
-    directory: Path | None
+    directory: Location | None
     files: tuple[_File, ...]
 
 
@@ -216,7 +217,8 @@ class RunList:
         problems = [metadata.newer_version(version) for version in versions if version != metadata.FORMAT_VERSION]
         if fingerprint.directory is None:
             problems.append(
-                f"The directory of the run {shown_name(run)} cannot be found below {self._logdir}: large arrays are missing."
+                f"The directory of the run {shown_name(run)} cannot be found below {without_secrets(self._logdir)}: large arrays "
+                f"are missing. {why_unreachable(self._roots)}".strip()
             )
         else:
             problems += self._damage.problems(fingerprint.directory, in_time)
@@ -250,27 +252,31 @@ def _unchanged(described: _CachedRun, fingerprint: _Fingerprint) -> bool:
     )
 
 
-def _files(directory: Path, before: tuple[_File, ...]) -> tuple[_File, ...]:
+def _files(directory: Location, before: tuple[_File, ...]) -> tuple[_File, ...]:
     """The status of the directory and its event files; the directory is listed only when it changed."""
+    if isinstance(directory, StorePath):
+        return ("", 0, 0, 0, 0), *(_file(directory, name) for name in event_file_names(directory))
     own = _file(directory, "")
     same = bool(before) and before[0] == own
     names = [name for name, *_ in before[1:]] if same else event_file_names(directory)
     return own, *(_file(directory, name) for name in names)
 
 
-def _file(directory: Path, name: str) -> _File:
+def _file(directory: Location, name: str) -> _File:
     try:
-        status = os.stat(os.path.join(directory, name))
+        status = status_in(directory, name, follow=True)
     except OSError:
         return name, 0, 0, 0, 0
     return name, status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
 
-def _names(directory: Path | None) -> set[str] | None:
+def _names(directory: Location | None) -> set[str] | None:
     """The names of the files in a directory; None when the directory is not known."""
     if directory is None:
         return None
     try:
+        if isinstance(directory, StorePath):
+            return set(names_in(directory))
         with os.scandir(directory) as entries:
             return {entry.name for entry in entries if entry.is_file()}
     except OSError:

@@ -18,6 +18,7 @@ from tensorboard_activis.serve.editions import Editions
 from tensorboard_activis.serve.event_source import Data, Entry, EventSource, RequestScope
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.reader_cache import ReaderCache
+from tensorboard_activis.stores.path import Location
 
 
 class Runs:
@@ -94,14 +95,14 @@ class Runs:
                 return name, data[name]
         raise NotFoundError(f"There is no run {run:.80} with activations below {self.logdir}.")
 
-    def _entries(self, scope: RequestScope, run: str) -> tuple[Path, dict[int, Entry]]:
+    def _entries(self, scope: RequestScope, run: str) -> tuple[Location, dict[int, Entry]]:
         """The directory of a run, and its current snapshots by step."""
         name, data = self._find(scope, run)
         directory = run_directory(name, self._roots)
         edition = self._editions.edition(directory)
         return directory or Path(self.logdir), self._events.current(scope, data, edition)
 
-    def _reader(self, scope: RequestScope, directory: Path, entry: Entry, keep: bool = True) -> SnapshotReader:
+    def _reader(self, scope: RequestScope, directory: Location, entry: Entry, keep: bool = True) -> SnapshotReader:
         """The reader of a snapshot, cached by the digest of its content; not with the others if it is one of very many."""
         if entry.brief is None:
             raise UnreadableError(

@@ -6,13 +6,13 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import werkzeug
 
 from tensorboard_activis.metadata import PLUGIN_NAME
+from tensorboard_activis.stores.path import Location
 
 Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -35,7 +35,7 @@ _POLICY = (
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 
 
-def application(logdir: Path, reload_seconds: float = 5.0, loopback: bool = True) -> Application:
+def application(logdir: Location, reload_seconds: float = 5.0, loopback: bool = True) -> Application:
     """The WSGI application; a thread of it reads the log directory again and again.
 
     Arguments:

@@ -1,17 +1,18 @@
 """The command `tensorboard-activis serve`."""
 
 import ipaddress
-from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.files import is_directory
 from tensorboard_activis.ports import free_port
 from tensorboard_activis.printable import visible
 from tensorboard_activis.standalone.application import application
+from tensorboard_activis.stores.path import Location
 
 
-def run_serve(logdir: Path, port: int | None, host: str) -> int:
+def run_serve(logdir: Location, port: int | None, host: str) -> int:
     """Serves the tab until the user presses Ctrl-C; its address is printed when it answers.
 
     Arguments:
@@ -24,7 +25,7 @@ def run_serve(logdir: Path, port: int | None, host: str) -> int:
     Raises:
         ActiVisError: there is no such directory, the port is taken, or the host is none of this machine.
     """
-    if not logdir.is_dir():
+    if not is_directory(logdir):
         raise ActiVisError(
             f"there is no directory {str(logdir)!r}. Name the directory that you log to, or one above it"
         )

@@ -2,11 +2,11 @@
 
 import math
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
 from tensorboard_activis import metadata, schema
+from tensorboard_activis.stores.path import Location
 from tensorboard_activis.write.replacing import replacing
 from tensorboard_activis.write.tensors import Values, write_tensors
 
@@ -25,7 +25,7 @@ class ArrayWriter:
         directory, name: where the file will be.
     """
 
-    def __init__(self, directory: Path, step: int, session: str, part: int = 0, repeat: int = 0) -> None:
+    def __init__(self, directory: Location, step: int, session: str, part: int = 0, repeat: int = 0) -> None:
         self.directory = directory
         self.name = metadata.snapshot_file(step, session, part, repeat)
         self._tensors: dict[str, Values] = {}

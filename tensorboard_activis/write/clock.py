@@ -4,9 +4,9 @@ import re
 import time
 import warnings
 from datetime import datetime
-from pathlib import Path
 
 from tensorboard_activis.errors import ActiVisWarning
+from tensorboard_activis.stores.path import Location
 
 #: Seconds that the clocks of machines writing to one directory may differ without a warning.
 _TOLERANCE = 60.0
@@ -21,7 +21,7 @@ class Clock:
     When the system's clock was set back, it warns once and keeps the latest time.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Location) -> None:
         self._latest = _latest_start(directory)
         self._said = False
 
@@ -51,7 +51,7 @@ def session_start(session: str) -> float | None:
     return int(match[1], 16) / 1000 if match else None
 
 
-def _latest_start(directory: Path) -> float:
+def _latest_start(directory: Location) -> float:
     """Two milliseconds after the last session began, in seconds since 1970; 0 when there was none."""
     matches = (_EVENT_FILE.fullmatch(path.name) for path in directory.glob("events.out.tfevents.*"))
     starts = [int(match[1], 16) / 1000 for match in matches if match]

@@ -13,6 +13,7 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 from tensorboard_activis import metadata
 from tensorboard_activis.files import is_own, own_opener
 from tensorboard_activis.framing import framed
+from tensorboard_activis.stores.path import Location
 from tensorboard_activis.write.clock import Clock, session_start
 from tensorboard_activis.write.replacing import replacing
 
@@ -31,7 +32,7 @@ class EventWriter:
         reached: whether the last blobs are in a file. False after a fault, unless they could not be taken back.
     """
 
-    def __init__(self, directory: Path, session: str, clock: Clock | None = None) -> None:
+    def __init__(self, directory: Location, session: str, clock: Clock | None = None) -> None:
         self._directory, self._session = directory, session
         self._clock = clock or Clock(directory)
         start = session_start(session)
@@ -42,10 +43,10 @@ class EventWriter:
         self._steps: dict[str, int] = {}
         #: Training health is of the steps before this one: a session's start must leave them.
         self._beyond = 0
-        self._last: Path | None = None
+        self._last: Location | None = None
         self.path = self._next_path()
 
-    def _next_path(self) -> Path:
+    def _next_path(self) -> Location:
         """TensorBoard's loaders read the files of a directory in the order of their names.
 
         So the session comes before host and process: of two sessions in one second the later one may have the lower number.
@@ -59,11 +60,16 @@ class EventWriter:
     @property
     def is_lost(self) -> bool:
         """Whether the file that was written last is not there any more, or another file or a link is in its place."""
-        if self._last is None:
+        if not isinstance(self._last, Path):
             return False
         if not self._last.is_file() or self._last.is_symlink():
             return True
         return self._file is not None and not os.path.samestat(os.fstat(self._file.fileno()), self._last.stat())
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the next blob goes to a file that is there."""
+        return self.path.exists()
 
     def goes_back(self, tag: str, step: int) -> bool:
         """Whether this step is not above the last one of the tag, so that a start is written before it.
@@ -117,6 +123,7 @@ class EventWriter:
 
     def _append(self, records: bytes, start: int | None) -> None:
         """Appends records, behind the start of the session at the step `start` if it was not written yet; None: without it."""
+        assert isinstance(self.path, Path)
         try:
             if is_own(self.path) and not self.is_lost:
                 self._extend(self._start_record(start) + records)
@@ -141,8 +148,8 @@ class EventWriter:
     def _begin(self, records: bytes, start: int | None) -> None:
         self.close()
         self._started &= not self.is_lost
-        version = event_pb2.Event(wall_time=self._clock.now(), file_version="brain.Event:2")
-        content = framed(version.SerializeToString()) + self._start_record(start) + records
+        assert isinstance(self._directory, Path)
+        content = file_beginning(self._clock) + self._start_record(start) + records
         path = self._directory / metadata.partial_events_name(self._session)
         try:
             with replacing(self.path, path) as partial, io.FileIO(partial, "wb", opener=own_opener) as file:
@@ -156,6 +163,7 @@ class EventWriter:
 
     def _extend(self, records: bytes) -> None:
         if self._file is None:
+            assert isinstance(self.path, Path)
             self._file = io.FileIO(self.path, "ab", opener=own_opener)
         file = self._file
         whole = file.seek(0, os.SEEK_END)
@@ -185,6 +193,11 @@ class EventWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def file_beginning(clock: Clock) -> bytes:
+    """What every event file begins with."""
+    return framed(event_pb2.Event(wall_time=clock.now(), file_version="brain.Event:2").SerializeToString())
 
 
 def _event(tag: str, blob: bytes, step: int, wall_time: float) -> event_pb2.Event:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from tensorboard_activis import metadata
 from tensorboard_activis.files import open_own, own_opener
+from tensorboard_activis.stores.path import Location, StorePath
 from tensorboard_activis.write.replacing import unfinished
 
 #: Bytes of a file that are read at a time.
@@ -19,7 +20,7 @@ _BLOCK = 1 << 20
 class InstanceWriter:
     """Writes tables of instances into `directory`; equal tables are written once, and encoded once if they follow each other."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Location) -> None:
         self._directory = directory
         self._latest: tuple[bytes, str] | None = None  # digest of the latest table, and its file
 
@@ -32,13 +33,12 @@ class InstanceWriter:
         digest = _digest(table)
         if self._latest is not None and self._latest[0] == digest and _is_whole(self._directory / self._latest[1]):
             return self._latest[1]
-        partial = self._directory / metadata.partial_name(f"instances-{digest.hex()}.parquet")
-        with unfinished(partial) as finish:
+        with unfinished(self._directory, f"instances-{digest.hex()}.parquet") as (partial, finish):
             with open(partial, "wb", opener=own_opener) as file:
                 pq.write_table(table, file, compression="zstd")
             name = _name_of(partial)
             if not _is_whole(self._directory / name):
-                finish(self._directory / name)
+                finish(name)
         self._latest = digest, name
         return name
 
@@ -70,9 +70,11 @@ class _HashingFile(io.RawIOBase):
         return memoryview(content).nbytes
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether the file exists, is no link, and has the content that its name says."""
+def _is_whole(path: Location) -> bool:
+    """Whether the file exists, is no link, and has the content that its name says. An object of a store is whole, if it exists."""
     try:
+        if isinstance(path, StorePath):
+            return path.exists()
         return _name_of(path) == path.name
     except OSError:
         return False

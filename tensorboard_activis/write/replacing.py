@@ -1,56 +1,69 @@
-"""Atomic writing: a file appears complete under its final name, or not at all."""
+"""Writes a file so that it appears complete under its final name, or not at all."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tensorboard_activis import metadata
 from tensorboard_activis.files import create, open_own
+from tensorboard_activis.stores.path import Location, StorePath
 
 
 @contextmanager
-def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
-    """Replaces a file atomically: yields a partial path to write to, which is then synced and renamed.
+def replacing(path: Location, partial: Path | None = None) -> Iterator[Path]:
+    """Replaces a file atomically: yields a partial path to write to, which is then synced and renamed, or sent to the store.
 
     Arguments:
         path: the final name. A link of this name is replaced, not followed.
-        partial: the path to write to, not taken yet; None: beside the file, under an unpredictable name made from the file's.
+        partial: the path to write to, not taken yet; None: see `unfinished`.
 
     Raises:
         OSError: disk full, directory gone, …; nothing is left.
     """
-    partial = partial or path.with_name(metadata.partial_name(path.name))
-    with unfinished(partial) as finish:
-        yield partial
-        finish(path)
+    with unfinished(path.parent, path.name, partial) as (written, finish):
+        yield written
+        finish(path.name)
 
 
 @contextmanager
-def unfinished(partial: Path) -> Iterator[Callable[[Path], None]]:
-    """Creates a partial file, for a body that writes to it and then calls what this yields with the final name, or does not.
+def unfinished(
+    directory: Location, name: str, partial: Path | None = None
+) -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """Creates a partial file, for a body that writes to it and then calls `finish` with the final name, or does not.
 
     With the call, the file is synced and renamed; a link of the final name is replaced, not followed. Without it, it is removed.
+    For a store it lies in the directory of temporary files, and is sent as a whole: an object appears when all of it is there.
 
     Arguments:
-        partial: its path, not taken yet.
+        directory: of the final name.
+        name: that the partial name is made from, unpredictably.
+        partial: its path, not taken yet, instead.
 
     Raises:
         OSError: disk full, directory gone, …; nothing is left.
     """
-    create(partial).close()
+    if isinstance(directory, StorePath):
+        with tempfile.TemporaryDirectory(prefix="activis-") as room:
+            written = Path(room, name)
+            create(written).close()
+            yield written, lambda final: directory.store.upload(written, (directory / final).key)
+        return
+    written = partial or directory / metadata.partial_name(name)
+    create(written).close()
 
-    def finish(path: Path) -> None:
-        with open_own(partial) as file:  # somebody may have put a link in its place
+    def finish(final: str) -> None:
+        with open_own(written) as file:  # somebody may have put a link in its place
             os.fsync(file.fileno())
-        partial.replace(path)
-        _sync_names(path.parent)
+        written.replace(directory / final)
+        _sync_names(directory)
 
     try:
-        yield finish
+        yield written, finish
     finally:
         with suppress(OSError):
-            partial.unlink(missing_ok=True)
+            written.unlink(missing_ok=True)
 
 
 def _sync_names(directory: Path) -> None:

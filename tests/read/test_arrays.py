@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import open_own
-from tensorboard_activis.read import array_file, concatenated
+from tensorboard_activis.read import array_file, concatenated, file_cache
 from tensorboard_activis.read.arrays import read_array, whole_file
 
 NAME = "step-0000000001-s.safetensors"
@@ -170,6 +170,7 @@ def test_thousands_of_arrays_of_one_file_open_it_once(tmp_path: Path, monkeypatc
         return open_own(path)
 
     monkeypatch.setattr(array_file, "open_own", opens)
+    monkeypatch.setattr(file_cache, "open_own", opens)
     save_file({f"layer {index}": np.full((7, 5), index, np.float16) for index in range(3_000)}, tmp_path / NAME)
     for index in range(0, 3_000, 100):
         found = read_array(tmp_path, schema.Array("float16", (7, 5), tensor=f"layer {index}", files=(NAME,)))

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.stores.path import Location
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 from tensorboard_activis.write.tensors import Values
@@ -84,7 +84,7 @@ def _encoded(columns: pa.Schema) -> bytes:
     return data
 
 
-def _check_visible(directory: Path, names: Sequence[str]) -> None:
+def _check_visible(directory: Location, names: Sequence[str]) -> None:
     end = time.monotonic() + _VISIBLE_WITHIN
     while missing := [name for name in names if not (directory / name).exists()]:
         if time.monotonic() > end:

@@ -1,13 +1,10 @@
 """A cache on disk for arrays that take long to compute, keyed by a digest of their input."""
 
 import contextlib
-import errno
 import hashlib
 import io
 import logging
 import os
-import stat
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,11 +13,10 @@ import numpy as np
 
 from tensorboard_activis.files import open_own
 from tensorboard_activis.printable import visible
+from tensorboard_activis.private_cache import VARIABLE, check_private, is_ours
 
 logger = logging.getLogger(__name__)
 
-#: Environment variable with the cache directory; empty disables the cache.
-VARIABLE = "TENSORBOARD_ACTIVIS_CACHE"
 LIMIT_BYTES = 512 << 20
 _HASHED_AT_ONCE = 16 << 20
 #: What is being written; after so many seconds, what a killed process left.
@@ -28,24 +24,6 @@ _PART, _LEFT_SECONDS = ".part", 3600.0
 _HEADER = 128
 #: Behind each array: a digest of its key and its file, without which it is not believed.
 _DIGEST = 32
-
-
-def cache_directory() -> Path | None:
-    """The cache directory, None when disabled. It is never the log directory, which may be read-only or shared."""
-    named = os.environ.get(VARIABLE)
-    if named is not None:
-        return Path(os.path.expanduser(named)) if named else None  # the method raises where there is no such user
-    try:
-        home = Path.home()
-    except RuntimeError:  # a user without a home
-        return None
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "tensorboard-activis"
 
 
 def content_key(array: np.ndarray, *words: object) -> str:
@@ -80,7 +58,7 @@ class DiskCache:
             check_private(self._directory)
             with open_own(path) as file:
                 status = os.fstat(file.fileno())
-                if not _is_ours(status) or status.st_size > self._limit + _HEADER + _DIGEST:
+                if not is_ours(status) or status.st_size > self._limit + _HEADER + _DIGEST:
                     return None
                 content = file.read()
             content, digest = content[:-_DIGEST], content[-_DIGEST:]
@@ -149,33 +127,6 @@ class DiskCache:
             with contextlib.suppress(OSError):
                 path.unlink()
             total -= size
-
-
-def check_private(directory: Path) -> None:
-    """Whether a cache may be kept there. One that holds nothing else, made by an older version, is closed to others.
-
-    Raises:
-        FileNotFoundError: there is none.
-        PermissionError: it is a link, another user's, or others may write to it.
-    """
-    status = directory.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        raise PermissionError(errno.EPERM, "it is a link or a file, and must be a directory", str(directory))
-    if not _is_ours(status):
-        raise PermissionError(errno.EPERM, "it belongs to another user", str(directory))
-    mode = stat.S_IMODE(status.st_mode)
-    if os.name == "nt" or not mode & 0o077:
-        return
-    if not mode & stat.S_ISVTX and all(path.suffix in (".npy", _PART) for path in directory.iterdir()):
-        with contextlib.suppress(OSError):  # of a disk that is only read
-            directory.chmod(0o700)
-            return
-    if mode & 0o022:
-        raise PermissionError(errno.EPERM, "other users may write to it (chmod go-w would change that)", str(directory))
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    return os.name == "nt" or status.st_uid == os.geteuid()
 
 
 def _digest(key: str, content: bytes | memoryview) -> bytes:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_activis.query.projection.disk_cache import VARIABLE, DiskCache, _digest, cache_directory, content_key
+from tensorboard_activis.private_cache import VARIABLE, cache_directory
+from tensorboard_activis.query.projection.disk_cache import DiskCache, _digest, content_key
 from tests.faults.mounts import mounted, needs_linux
 
 ARRAY = np.arange(14, dtype=np.float32).reshape(7, 2)

@@ -9,6 +9,7 @@ from typing import Any
 from tensorboard_activis.blobs import Blob, event_files, scan
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.metadata import RUN_DIRECTORY, SNAPSHOT_TAG
+from tensorboard_activis.stores.locations import location
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def run_of_validate(directory: str, sets: Sequence[ValidationSet], step: int, fi
     for path in (set_directory(directory, one.name) for one in sets):
         logged = [
             item.step
-            for file in event_files(Path(path, RUN_DIRECTORY))
+            for file in event_files(location(path) / RUN_DIRECTORY)
             for item in scan(file)
             if isinstance(item, Blob) and item.tag == SNAPSHOT_TAG
         ]

@@ -1,0 +1,60 @@
+"""Makes the location of a text: a local path, or an address in a store."""
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.stores.faults import without_secrets
+from tensorboard_activis.stores.object_store import ObjectStore
+from tensorboard_activis.stores.path import Location, StorePath
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+#: What `pathlib.Path` makes of an address.
+_FLATTENED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\](?![/\\])")
+_LOCAL = ("file", "local")
+
+
+def is_address(text: str | os.PathLike[str]) -> bool:
+    """Whether a text is an address in a store rather than a local path."""
+    match = _ADDRESS.fullmatch(str(text))
+    return match is not None and match[1].lower() not in _LOCAL
+
+
+def location(text: "str | os.PathLike[str] | StorePath") -> Location:
+    """The location that a text names: `logs/run1`, `s3://bucket/run1`, `file:///logs/run1`.
+
+    Raises:
+        ConfigurationError: an address that no installed package can reach, that names no bucket, or that has credentials in it.
+    """
+    if isinstance(text, StorePath):
+        return text
+    match = _ADDRESS.fullmatch(str(text))
+    if match is None:
+        path = Path(text)
+        if _FLATTENED.match(str(path)) and not path.exists() and not path.anchor:
+            raise ConfigurationError(
+                f"{without_secrets(str(path))} looks like an address that was made a pathlib.Path, which makes one slash of two. "
+                "Give the address as text, such as 's3://bucket/run1'."
+            )
+        return path
+    protocol, key = match[1].lower(), match[2].strip("/")
+    if protocol in _LOCAL:
+        return Path(match[2])
+    if "::" in str(text) or "?" in key or re.match(r"[^/]*:[^/]*@", key):
+        raise ConfigurationError(
+            f"An address that begins with {protocol}:// may have no credentials, no ? and no :: in it. Credentials are those of "
+            "the environment, where the store's own package looks for them. Allowed is such as s3://bucket/run1."
+        )
+    if not key or any(part in ("", ".", "..") for part in key.split("/")):
+        raise ConfigurationError(
+            f"{protocol}://{key} names no place in a store. Give a bucket and a path, such as {protocol}://bucket/run1."
+        )
+    return StorePath(_store(protocol), key)
+
+
+@cache
+def _store(protocol: str) -> ObjectStore:
+    """The store of a protocol: one for all addresses, so that listings are shared."""
+    return ObjectStore(protocol)
