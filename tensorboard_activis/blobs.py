@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2
@@ -9,7 +10,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard_activis import metadata
 from tensorboard_activis.files import names_in, open_own, status_of
 from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
-from tensorboard_activis.stores.path import Location
+from tensorboard_activis.stores.path import Location, Place
 
 _TAGS = (metadata.GRAPH_TAG, metadata.SNAPSHOT_TAG, metadata.HEALTH_TAG)
 
@@ -46,9 +47,9 @@ class Blobs:
     problems: tuple[str, ...]
 
 
-def event_files(directory: Location) -> list[Location]:
+def event_files(directory: Place) -> list[Place]:
     """The event files of a directory, the oldest first; none where it cannot be read."""
-    return [directory / name for name in event_file_names(directory)]
+    return [cast(Place, directory / name) for name in event_file_names(directory)]
 
 
 def event_file_names(directory: Location) -> list[str]:

@@ -79,9 +79,9 @@ def is_directory(path: Location) -> bool:
 
 def path_below(location: Location, directory: Location) -> str:
     """The path from a directory to what lies below it, with slashes; "." where that is the directory itself, or lies elsewhere."""
-    if isinstance(location, StorePath) or isinstance(directory, StorePath):
-        inside = isinstance(location, StorePath) and location.is_relative_to(directory)
-        return location.relative_to(directory).as_posix() if inside else "."
+    if isinstance(location, StorePath):
+        return location.relative_to(directory).as_posix() if location.is_relative_to(directory) else "."
+    assert isinstance(directory, Path)
     return location.relative_to(directory).as_posix() if location.is_relative_to(directory) else "."
 
 

@@ -6,10 +6,11 @@ snapshot in flight when its process was killed, and no reader can use it.
 
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import cast
 
 from tensorboard_activis import metadata
 from tensorboard_activis.blobs import Blob, Flaw, event_files, scan
-from tensorboard_activis.stores.path import Location
+from tensorboard_activis.stores.path import Place
 
 #: An incomplete record at the end of an event file names no files; the other flaws may hide names.
 _HARMLESS = {"torn"}
@@ -20,10 +21,12 @@ def is_side_file(name: str) -> bool:
     return metadata.is_file_name(name) or metadata.is_partial_name(name)
 
 
-def side_files(directory: Location) -> list[Location]:
+def side_files(directory: Place) -> list[Place]:
     """The side files of a directory, sorted by name; links and directories are left out."""
     return sorted(
-        path for path in directory.iterdir() if is_side_file(path.name) and path.is_file() and not path.is_symlink()
+        cast(Place, path)
+        for path in directory.iterdir()
+        if is_side_file(path.name) and path.is_file() and not path.is_symlink()
     )
 
 
@@ -38,7 +41,7 @@ def referenced_files(items: Iterable[Blob | Flaw]) -> set[str] | None:
     return names
 
 
-def leftovers(directory: Location) -> list[Location]:
+def leftovers(directory: Place) -> list[Place]:
     """Side files that certainly no event names. The caller holds the directory's lock, so that nobody is writing.
 
     Raises:
@@ -55,7 +58,7 @@ def leftovers(directory: Location) -> list[Location]:
     return partial + finished
 
 
-def orphans(directory: Location) -> list[Location]:
+def orphans(directory: Place) -> list[Place]:
     """Complete side files whose event file is missing: it was deleted, or has not been copied here yet.
 
     Raises:
@@ -65,7 +68,7 @@ def orphans(directory: Location) -> list[Location]:
     return [path for path in _unreferenced(directory)[1] if path not in removable]
 
 
-def _unreferenced(directory: Location) -> tuple[list[Location], list[Location]]:
+def _unreferenced(directory: Place) -> tuple[list[Place], list[Place]]:
     """Partial side files, and complete ones that certainly no event names."""
     files = side_files(directory)
     partial = [path for path in files if metadata.is_partial_name(path.name)]
@@ -75,7 +78,7 @@ def _unreferenced(directory: Location) -> tuple[list[Location], list[Location]]:
     return partial, [path for path in finished if names is not None and path.name not in names]
 
 
-def remove_leftovers(directory: Location) -> list[Location]:
+def remove_leftovers(directory: Place) -> list[Place]:
     """Removes the leftovers of a directory and returns their paths. The caller holds its lock. Never raises OSError."""
     removed = []
     with suppress(OSError):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from tensorboard_activis.stores.object_store import ObjectStatus, ObjectStore
 
@@ -138,3 +138,5 @@ class StorePath:
 
 #: Where files of a run are: on a disk, or in a store. Both have what reading and writing needs of `pathlib.Path`.
 Location: TypeAlias = Path | StorePath
+#: One of the two kinds, which a function returns as it was given it.
+Place = TypeVar("Place", bound=Location)

@@ -42,7 +42,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 @pytest.fixture(scope="module")
 def places(snapshot: Snapshot) -> Iterator[str]:
-    with tensorboard(f"--logdir={Path(snapshot._directory).parent.parent}") as address:
+    with tensorboard(f"--logdir={Path(str(snapshot._directory)).parent.parent}") as address:
         yield address
 
 

@@ -215,7 +215,7 @@ class Sequence:
     def _kill(self, run: Directory) -> str:
         """In the middle of a snapshot: some of what comes before its event is there, perhaps half of the event."""
         session, step = self._session(run), self._step(run)
-        recorder, directory = session.recorder, session.recorder._directory.path
+        recorder, directory = session.recorder, Path(str(session.recorder._directory.path))
         arrays = ArrayWriter(directory, step, recorder._session_name, 0, recorder._begun[step])
         arrays.hold("activations/0", np.zeros((INSTANCES, NEURONS), np.float16))
         stage = self._chance.randrange(4)
