@@ -85,6 +85,15 @@ def path_below(location: Location, directory: Location) -> str:
     return location.relative_to(directory).as_posix() if location.is_relative_to(directory) else "."
 
 
+def is_there(directory: Location, name: str) -> bool:
+    """Whether a directory has a file of this name, or a link; False as well where it cannot be asked."""
+    try:
+        status_in(directory, name)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def names_in(directory: Location) -> list[str]:
     """The names of what lies in a directory. Raises OSError."""
     if isinstance(directory, StorePath):

@@ -1,13 +1,13 @@
 """What is done with a snapshot once it was written: findings are looked for, then earlier steps give way to it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from tensorboard_activis import schema
 from tensorboard_activis.alerts.alerts import alerts_of
+from tensorboard_activis.stores.path import Location
 
-OnPublished: TypeAlias = Callable[[Path, schema.Snapshot], Sequence[tuple[str, float]]]
+OnPublished: TypeAlias = Callable[[Location, schema.Snapshot], Sequence[tuple[str, float]]]
 
 
 def after_snapshot(options: Mapping[str, Any]) -> OnPublished | None:
@@ -22,7 +22,7 @@ def after_snapshot(options: Mapping[str, Any]) -> OnPublished | None:
 
     thinner = Thinner(keep)
 
-    def look_at(log_dir: Path, record: schema.Snapshot) -> Sequence[tuple[str, float]]:
+    def look_at(log_dir: Location, record: schema.Snapshot) -> Sequence[tuple[str, float]]:
         scalars = [] if alerts is None else alerts(log_dir, record)
         thinner(log_dir, record)
         return scalars

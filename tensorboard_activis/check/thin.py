@@ -1,18 +1,18 @@
 """`tensorboard-activis check --thin N`: thins a finished run, and says what that frees, before and after."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 
 from tensorboard_activis.check.directory import locked
 from tensorboard_activis.check.report import Report
+from tensorboard_activis.files import names_in
+from tensorboard_activis.stores.path import Location
 from tensorboard_activis.thinning.logged import Logged, LoggedRun, read_logged
 from tensorboard_activis.thinning.run import thin_run, to_thin, unneeded_tables
 
 
-def thin_directory(directory: Path, keep: int, report: Report, say: Callable[[str], None]) -> bool:
+def thin_directory(directory: Location, keep: int, report: Report, say: Callable[[str], None]) -> bool:
     """Thins the run in a directory to `keep` snapshots with large arrays; returns whether it has no more than these now.
 
     It refuses, and says so, where a logger is writing, and where the check found damage: what is wrong is to be looked at first.
@@ -28,7 +28,7 @@ def thin_directory(directory: Path, keep: int, report: Report, say: Callable[[st
         if not free:
             say("  not thinned: a logger is writing here, or the directory cannot be written to; close it first")
             return False
-        run, names = read_logged(directory), set(os.listdir(directory))
+        run, names = read_logged(directory), set(names_in(directory))
         chosen, before = to_thin(run, names, keep), _bytes(directory)
         if not chosen and not unneeded_tables(run, names):
             say(f"  nothing to thin: {_whole(run, names)} steps keep the activations of instances, at most {keep} may")
@@ -54,11 +54,11 @@ def _whole(run: LoggedRun, names: set[str]) -> int:
     return sum(one.is_whole(names) for one in (*run.current, *run.superseded))
 
 
-def _bytes(directory: Path) -> int:
+def _bytes(directory: Location) -> int:
     return _size(path for path in directory.iterdir() if path.is_file())
 
 
-def _size(paths: Iterable[Path]) -> int:
+def _size(paths: Iterable[Location]) -> int:
     total = 0
     for path in paths:
         with suppress(OSError):

@@ -76,7 +76,7 @@ def _located(directory: Location, array: schema.Array, files_by_name: ArrayFiles
     return list(zip(files, parts, strict=True))
 
 
-def _opened(directory: Path, array: schema.Array, files_by_name: ArrayFiles) -> list[ArrayFile]:
+def _opened(directory: Location, array: schema.Array, files_by_name: ArrayFiles) -> list[ArrayFile]:
     """The files that an array lies in; for a thinned snapshot the one file that holds what is left of it."""
     try:
         for name in array.files:

@@ -7,17 +7,17 @@ snapshot whole.
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tensorboard_activis import metadata
 from tensorboard_activis.errors import ThinnedError, UnreadableError
+from tensorboard_activis.files import is_there
 from tensorboard_activis.read.array_file import ArrayFile
+from tensorboard_activis.stores.path import Location
 
 #: Key in the header's metadata of a stand-in: how many snapshots the run kept whole when this one was thinned.
 KEEP_KEY = "activis.keep"
@@ -54,16 +54,16 @@ class Evidence:
     notes: Sequence[str] = ()
 
 
-def stand_in(directory: Path, files: Sequence[str]) -> str | None:
+def stand_in(directory: Location, files: Sequence[str]) -> str | None:
     """The name of the file that stands in for these, one of which is missing; None where all are there, or none stands in."""
-    lost = next((name for name in files if not os.path.lexists(directory / name)), None)
+    lost = next((name for name in files if not is_there(directory, name)), None)
     if lost is None or not metadata.is_file_name(lost):
         return None
     name = metadata.stand_in(lost)
-    return name if os.path.lexists(directory / name) else None
+    return name if is_there(directory, name) else None
 
 
-def find_remains(directory: Path, files: Sequence[str]) -> ArrayFile | None:
+def find_remains(directory: Location, files: Sequence[str]) -> ArrayFile | None:
     """The file that stands in for these; None where all are there, or none stands in that can be read."""
     name = stand_in(directory, files)
     try:

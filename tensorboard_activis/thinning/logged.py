@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.blobs import Flaw, event_files, scan
@@ -10,6 +9,7 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.content import array_files
 from tensorboard_activis.read.run import current
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.stores.path import Location
 
 #: An incomplete record at the end of an event file hides no names; other flaws may.
 _HARMLESS = "torn"
@@ -28,7 +28,7 @@ class Logged:
     damaged: bool = False
 
     @classmethod
-    def of(cls, record: schema.Snapshot, directory: Path) -> "Logged":
+    def of(cls, record: schema.Snapshot, directory: Location) -> "Logged":
         """Of a record that lies in this directory."""
         reader = SnapshotReader(record, directory)
         return cls(record.step, record.session, array_files(record), record.instances, reader)
@@ -67,7 +67,7 @@ class LoggedRun:
         self.current.append(one)
 
 
-def read_logged(directory: Path) -> LoggedRun:
+def read_logged(directory: Location) -> LoggedRun:
     """Reads the event files of a directory."""
     found = LoggedRun()
     records: dict[str, schema.Snapshot] = {}
@@ -88,6 +88,6 @@ def read_logged(directory: Path) -> LoggedRun:
     return found
 
 
-def _items(directory: Path) -> Iterable[object]:
+def _items(directory: Location) -> Iterable[object]:
     for path in event_files(directory):
         yield from scan(path)

@@ -1,10 +1,9 @@
 """Thins a run while it is logged: called with each snapshot that was written."""
 
-from pathlib import Path
-
 from tensorboard_activis import metadata, schema
 from tensorboard_activis.blobs import event_file_names
 from tensorboard_activis.errors import warn
+from tensorboard_activis.stores.path import Location
 from tensorboard_activis.thinning.logged import Logged, LoggedRun, read_logged
 from tensorboard_activis.thinning.run import thin_run
 
@@ -24,7 +23,7 @@ class Thinner:
         self._events: set[str] = set()
         self._said: set[str] = set()
 
-    def __call__(self, log_dir: Path, record: schema.Snapshot) -> None:
+    def __call__(self, log_dir: Location, record: schema.Snapshot) -> None:
         """Looks whether steps give way to a snapshot.
 
         Arguments:

@@ -6,7 +6,6 @@ place it takes. A crash in between leaves both: the snapshot is then whole, or t
 
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,7 @@ from tensorboard_activis.read.arrays import ArrayFiles, read_array
 from tensorboard_activis.read.content import array_files
 from tensorboard_activis.read.tables import read_table
 from tensorboard_activis.read.thinned import EVIDENCE_TENSOR, KEEP_KEY
+from tensorboard_activis.stores.path import Location
 from tensorboard_activis.write.replacing import replacing
 from tensorboard_activis.write.tensors import write_tensors
 
@@ -25,7 +25,7 @@ from tensorboard_activis.write.tensors import write_tensors
 MOST_INSTANCES = 1 << 17
 
 
-def thin_snapshot(directory: Path, record: schema.Snapshot, keep: int, evidence: bytes) -> None:
+def thin_snapshot(directory: Location, record: schema.Snapshot, keep: int, evidence: bytes) -> None:
     """Removes a snapshot's files of arrays; the summaries, the columns of outcomes and the evidence stay, in one smaller file.
 
     Arguments:
@@ -55,7 +55,7 @@ def staying(record: schema.Snapshot) -> list[schema.Array]:
     return arrays
 
 
-def thin_table(directory: Path, name: str) -> None:
+def thin_table(directory: Location, name: str) -> None:
     """Removes a table of instances; ids, labels, texts and user columns stay, without pictures, sounds and arrays.
 
     Raises:
@@ -72,7 +72,7 @@ def thin_table(directory: Path, name: str) -> None:
     remove(directory, [name])
 
 
-def remove(directory: Path, names: Iterable[str]) -> None:
+def remove(directory: Location, names: Iterable[str]) -> None:
     """Removes files, as far as that can be: a system may keep those that are open until the next time."""
     for name in names:
         with suppress(OSError):

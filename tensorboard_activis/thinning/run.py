@@ -1,12 +1,12 @@
 """Thins a run: a logger does it after each snapshot (`keep=`), `tensorboard-activis check --thin` once."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tensorboard_activis import metadata
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.files import names_in
+from tensorboard_activis.stores.path import Location
 from tensorboard_activis.thinning.evidence import measure
 from tensorboard_activis.thinning.logged import Logged, LoggedRun
 from tensorboard_activis.thinning.removal import remove, thin_snapshot, thin_table
@@ -47,7 +47,7 @@ def to_thin(run: LoggedRun, names: set[str], keep: int) -> list[Logged]:
 
 
 def thin_run(
-    directory: Path,
+    directory: Location,
     run: LoggedRun,
     keep: int,
     most: int | None = None,
@@ -65,7 +65,7 @@ def thin_run(
     Raises:
         OSError: a file cannot be written; what is there is whole.
     """
-    names = set(os.listdir(directory))
+    names = set(names_in(directory))
     _finish(directory, run, names)
     chosen = to_thin(run, names, keep)
     now, done = chosen[:most], Thinned(left=len(chosen[most:]) if most is not None else 0)
@@ -78,7 +78,7 @@ def thin_run(
         except ActiVisError as error:
             one.damaged = True
             done.problems.append(f"step {one.step}: {error}")
-    names = set(os.listdir(directory))
+    names = set(names_in(directory))
     if not run.flawed:
         for name in unneeded_tables(run, names):
             try:
@@ -96,7 +96,7 @@ def unneeded_tables(run: LoggedRun, names: set[str]) -> list[str]:
     return sorted({name for one in thinned for name in one.tables if name in names} - needed)
 
 
-def _finish(directory: Path, run: LoggedRun, names: set[str]) -> None:
+def _finish(directory: Location, run: LoggedRun, names: set[str]) -> None:
     """Removes what a process left that was killed while it thinned: of each snapshot, and each table, one of both files."""
     remove(directory, [name for name in names if metadata.is_partial_stand_in(name)])
     for one in (*run.current, *run.superseded):
