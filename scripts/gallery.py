@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts import gallery_health  # noqa: E402
+from scripts import gallery_health, gallery_thinned  # noqa: E402
 from scripts.gallery_findings import shots as findings  # noqa: E402
 from scripts.gallery_findings import write_planted  # noqa: E402
 from scripts.gallery_runs import write_all  # noqa: E402
@@ -110,8 +110,9 @@ def main() -> None:
             write_all(log_dir)
             write_planted(log_dir)
             gallery_health.write(log_dir)
+            gallery_thinned.write_thinned(log_dir)
         runs = sorted(path.name for path in log_dir.iterdir())
-        shots = views() + trained() + of_runs(runs) + findings() + gallery_health.shots()
+        shots = views() + trained() + of_runs(runs) + findings() + gallery_health.shots() + gallery_thinned.shots()
         names = [shot.name for shot in shots] + ["empty"]
         wanted = [shot for shot in shots if chosen.only in shot.name]
         browser = launch(playwright)
