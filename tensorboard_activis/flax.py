@@ -16,11 +16,12 @@ from flax import nnx
 
 from tensorboard_activis import schema
 from tensorboard_activis.alerts.published import after_snapshot
+from tensorboard_activis.capture.face import with_options
 from tensorboard_activis.capture.flax.capture import FlaxCapture
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.layer_table import Layers
 from tensorboard_activis.capture.logger import Logger
-from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
+from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of
 from tensorboard_activis.capture.recorder import Recorder
 
 __all__ = ["ActiVisLogger"]

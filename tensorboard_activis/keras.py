@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from tensorboard_activis.alerts.published import after_snapshot
+from tensorboard_activis.capture.face import with_options
 from tensorboard_activis.capture.health import HealthLog
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import bracketed, uninterrupted
@@ -25,7 +26,6 @@ from tensorboard_activis.capture.options import (
     RecorderOptions,
     health_interval,
     options_of,
-    with_options,
 )
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.run_directory import RunDirectory

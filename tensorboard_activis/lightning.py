@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any, Unpack
 
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
+from tensorboard_activis.capture.face import with_options
 from tensorboard_activis.capture.isolation.interrupts import within
-from tensorboard_activis.capture.options import LoggerOptions, with_options
+from tensorboard_activis.capture.options import LoggerOptions
 from tensorboard_activis.capture.torch.lightning.trainer import (
     check_own_passes,
     is_quiet,

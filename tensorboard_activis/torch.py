@@ -22,6 +22,7 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.alerts.published import after_snapshot
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
+from tensorboard_activis.capture.face import with_options
 from tensorboard_activis.capture.graph.layers import feed_relu
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.health import HealthLog
@@ -34,7 +35,6 @@ from tensorboard_activis.capture.options import (
     RecorderOptions,
     health_interval,
     options_of,
-    with_options,
 )
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.session import Session

@@ -4,8 +4,9 @@ from typing import Any, Unpack
 
 from transformers import TrainerCallback
 
+from tensorboard_activis.capture.face import with_options
 from tensorboard_activis.capture.instances.token_texts import decoder
-from tensorboard_activis.capture.options import TorchOptions, with_options
+from tensorboard_activis.capture.options import TorchOptions
 from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.capture.torch.hugging_face.directories import StrPath, close_writers, takes_part
 from tensorboard_activis.capture.torch.hugging_face.loggers import Loggers

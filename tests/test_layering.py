@@ -20,7 +20,7 @@ NAME = "tensorboard_activis"
 ALLOWED = {
     "summarize": set(),
     "write": set(),
-    "capture": {"summarize", "write"},
+    "capture": {"summarize", "write", NAME},  # the version
     "read": set(),
     "query": {"read"},
     "serve": {"query", "read", NAME},  # the version
@@ -28,6 +28,7 @@ ALLOWED = {
     "thinning": {"query", "read", "write"},
     "torch": {"capture", "alerts"},
     "keras": {"capture", "alerts"},
+    "ray": {"capture", "alerts"},
     "flax": {"capture", "alerts"},
     "lightning": {"capture", "torch"},
     "transformers": {"capture", "torch"},
@@ -107,8 +108,9 @@ FRAMEWORK_ROOMS = {
     "keras/depth": {"keras/model", "keras/data", "keras/graph"},
     "keras": {"keras/model", "keras/data", "keras/attention", "keras/graph", "keras/depth"},
     "flax": set(),
+    "ray": {"torch", "keras"},  # whichever the user's model is of, once it is made on an actor
 }
-FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers", "flax", "jax"}
+FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers", "flax", "jax", "ray"}
 
 
 @cache
@@ -177,7 +179,7 @@ def test_stage_imports_only_what_comes_before(path: Path):
 def test_frameworks_only_at_the_edge(path: Path):
     found = {name.split(".")[0] for name in imports(path)} & FRAMEWORKS
     if (
-        stage_of(path) not in {"capture", "torch", "keras", "flax", "lightning", "transformers", "demo"}
+        stage_of(path) not in {"capture", "torch", "keras", "flax", "lightning", "transformers", "ray", "demo"}
         or path.name == "__init__.py"
     ):
         allowed = set()
@@ -191,6 +193,7 @@ def test_frameworks_only_at_the_edge(path: Path):
             "transformers": {"torch", "transformers"},
             "keras": {"torch", "keras", "tensorflow", "jax"},  # Keras runs on either of the others
             "flax": {"flax", "jax"},
+            "ray": {"ray", "torch"},
         }.get(owner, set())
     assert found <= allowed
 

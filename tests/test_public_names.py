@@ -26,6 +26,7 @@ PUBLIC = {
     f"{NAME}.torch": {"ActiVisLogger"},
     f"{NAME}.flax": {"ActiVisLogger"},
     f"{NAME}.keras": {"ActiVisCallback"},
+    f"{NAME}.ray": {"log"},
     f"{NAME}.lightning": {"ActiVisCallback"},
     f"{NAME}.transformers": {"ActiVisCallback"},
 }

@@ -34,6 +34,10 @@ class MapEntries:
         """These entries."""
         return MapEntries(*(values[chosen] for values in vars(self).values()))
 
+    def copy(self) -> "MapEntries":
+        """The same entries in memory of their own."""
+        return MapEntries(*(values.copy() for values in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class BatchPositions:

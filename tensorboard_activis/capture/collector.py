@@ -9,6 +9,7 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_positions import BatchPositions
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.contribution import Contribution, Decided
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, broadcast
 from tensorboard_activis.capture.effects.margins import margins
 from tensorboard_activis.capture.effects.measuring import MeasuredLayer, measure, refusal
@@ -36,16 +37,23 @@ class SnapshotCollector:
         options: the same for all snapshots of a logger.
         step: training step of the snapshot.
         processes: the processes that collect it together; None: this one alone.
+        bound: hashes from here on are in no sample, for other parts of the data have enough lower ones; None: all may be.
 
     Attributes:
         collected: statistics, sample and counts of all batches so far.
     """
 
-    def __init__(self, options: SnapshotOptions, step: int, processes: Processes | None = None) -> None:
+    def __init__(
+        self,
+        options: SnapshotOptions,
+        step: int,
+        processes: Processes | None = None,
+        bound: np.uint64 | None = None,
+    ) -> None:
         self._options = options
         self._step = step
         self._processes = processes or SingleProcess()
-        self.collected = Collected.begin(options, self._processes)
+        self.collected = Collected.begin(options, self._processes, bound)
         self._gathering = Gathering()
         self._decided = False
 
@@ -127,6 +135,29 @@ class SnapshotCollector:
         if self._gathering.is_full:
             self._summarize()
 
+    @property
+    def decided(self) -> Decided:
+        """What the first batch decided."""
+        return self.collected.evaluator.decided, self.collected.contents.decided
+
+    def decide_as(self, decided: Decided) -> None:
+        """Takes over what the first batch decided elsewhere."""
+        self.collected.evaluator.decide_as(decided[0])
+        self.collected.contents.decide_as(decided[1])
+        self._decided = True
+
+    def contribution(self) -> Contribution:
+        """What the batches so far give, to be merged elsewhere; nothing can be added here after it."""
+        self._subsets()
+        self._summarize()
+        return Contribution.of(self.collected)
+
+    def merge(self, contribution: Contribution) -> None:
+        """Adds what other batches gave, after `decide_as`; the same decisions were taken over there."""
+        self._subsets()
+        self._summarize()
+        contribution.add_to(self.collected)
+
     def finish(self, arrays: ArrayWriter, instances: InstanceWriter, session: str) -> schema.Snapshot:
         """Writes the side files, and returns the record that names them; see `publish`.
 
@@ -200,15 +231,13 @@ class SnapshotCollector:
         """Shares what the first batch decides, such as the task: the first process that has data decides for all processes."""
         if self._decided:
             return
-        collected = self.collected
         if decide is not None and self._processes.size > 1:
             decide()
-        own = None if decide is None else (collected.evaluator.decided, collected.contents.decided)
+        own = None if decide is None else self.decided
         decided = broadcast(self._processes, own)
         if decided is not None:
             if decided is not own:
-                collected.evaluator.decide_as(decided[0])
-                collected.contents.decide_as(decided[1])
+                self.decide_as(decided)
             self._decided = True
 
     def _decide_by(self, instances: np.ndarray, batch: BatchRecord, columns: Mapping[str, Column]) -> None:

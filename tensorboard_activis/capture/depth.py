@@ -133,6 +133,19 @@ class DepthTotals:
         self.token = record.token or self.token
         self.texts = record.texts or self.texts
 
+    def merge(self, other: "DepthTotals") -> None:
+        """Adds what was counted of other instances."""
+        if other.layers and not self.layers:
+            self.layers, self.right = other.layers, np.zeros(len(other.layers), np.int64)
+        if other.layers:
+            self.right = self.right + other.right
+        self.counted, self.read, self.failed = (
+            self.counted + other.counted,
+            self.read + other.read,
+            self.failed + other.failed,
+        )
+        self.token, self.texts = other.token or self.token, other.texts or self.texts
+
     @property
     def numbers(self) -> np.ndarray:
         """All that adds up, int64 [3 + blocks]."""

@@ -1,12 +1,8 @@
 """The keywords that the public faces share: their types, their defaults, what each does, and the checks that need no model.
 
-A face takes them as `**options: Unpack[LoggerOptions]`, from which editors complete them, and `with_options` does the rest.
+A face takes them as `**options: Unpack[LoggerOptions]`, from which editors complete them; `capture/face.py` does the rest.
 """
 
-import difflib
-import functools
-import inspect
-import re
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -85,8 +81,8 @@ class InstanceOptions(TypedDict, total=False):
     output: str | int | Callable[[Any], Any] | None
 
 
-class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, total=False):
-    """The keywords of all faces.
+class ReportOptions(TypedDict, total=False):
+    """What is said while logging.
 
     Attributes:
         progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
@@ -107,6 +103,10 @@ class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, total=False)
     alerts: bool
     scalars: bool
     keep: int | None
+
+
+class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, ReportOptions, total=False):
+    """The keywords of all faces."""
 
 
 class PositionOptions(TypedDict, total=False):
@@ -209,6 +209,19 @@ class LoggerOptions(TorchOptions, total=False):
     tokenizer: Any
 
 
+class RayOptions(
+    RecorderOptions, LayerOptions, PositionOptions, DepthOptions, TrainingOptions, ReportOptions, total=False
+):
+    """The keywords of `tensorboard_activis.ray.log` that other faces have as well."""
+
+    audio: AudioSource | None
+    pinned: Any
+    output: str | int | Callable[[Any], Any] | None
+    graph: str
+    unit: str
+    tokenizer: Any
+
+
 #: The defaults that are not None.
 DEFAULTS: Mapping[str, Any] = {
     "sample": 1000,
@@ -222,11 +235,12 @@ DEFAULTS: Mapping[str, Any] = {
     "alerts": False,
     "scalars": False,
 }
-_GROUPS = (
+#: All groups, for what they say of each keyword.
+GROUPS = (
     RecorderOptions,
     LayerOptions,
     InstanceOptions,
-    SharedOptions,
+    ReportOptions,
     PositionOptions,
     EffectOptions,
     HealthOptions,
@@ -344,56 +358,3 @@ def options_of(group: type[T], options: Mapping[str, Any]) -> T:
     """All options of a group, from those of a larger one: the default of each that is not there."""
     chosen: Any = {name: options.get(name, DEFAULTS.get(name)) for name in group.__annotations__}
     return chosen  # type: ignore[no-any-return]
-
-
-def with_options(group: type[Any]) -> Callable[[type[T]], type[T]]:
-    """A decorator of a face that takes `**options: Unpack[group]`.
-
-    `__init__` gets all of them, the default where one is not given, after `check_options`. The signature lists them, and so does
-    the docstring, at the end of its arguments.
-    """
-
-    def decorate(face: type[T]) -> type[T]:
-        # A face is a class whose `__init__` is called once; mypy does not follow assignments to it.
-        made: Any = face
-        initialize = made.__init__
-        signature = inspect.signature(initialize)
-        own = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
-        types = group.__annotations__
-        known = [parameter.name for parameter in own[1:]] + list(types)
-
-        @functools.wraps(initialize)
-        def complete(self: Any, *args: Any, **options: Any) -> None:
-            unknown = next((name for name in options if name not in known), None)
-            if unknown is not None:
-                near = difflib.get_close_matches(unknown, known, n=1)
-                hint = f". Did you mean '{near[0]}'?" if near else ""
-                if any(unknown in each.__annotations__ for each in _GROUPS):
-                    others = "PyTorch and Keras" if unknown in KerasOptions.__annotations__ else "PyTorch"
-                    hint = f": {unknown}= is a keyword of the faces for {others}"
-                raise TypeError(f"{initialize.__qualname__}() got an unexpected keyword argument '{unknown}'" + hint)
-            check_options(**{name: value for name, value in options.items() if name in TorchOptions.__annotations__})
-            initialize(self, *args, **{**options_of(group, options), **options})
-
-        keywords = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=annotation)
-            for name, annotation in types.items()
-        ]
-        complete.__signature__ = signature.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
-        made.__init__ = complete
-        made.__doc__ = _with_arguments(made.__doc__ or "", types)
-        return face
-
-    return decorate
-
-
-def _with_arguments(text: str, names: Mapping[str, Any]) -> str:
-    """A docstring whose section of arguments ends with these keywords."""
-    described: dict[str, str] = {}
-    for one in _GROUPS:
-        for entry in re.finditer(r"^ {8}(\w+): .*\n(?: {12}.*\n)*", one.__doc__ or "", re.MULTILINE):
-            described[entry[1]] = entry[0]
-    section = re.search(r"^ {4}Arguments:\n(?: {8}.*\n)+", text, re.MULTILINE)
-    if section is None:  # python -OO has no docstrings
-        return text
-    return text[: section.end()] + "".join(described[name] for name in names) + text[section.end() :]

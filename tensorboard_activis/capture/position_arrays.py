@@ -40,6 +40,11 @@ class LayerPositions:
         """Peaks of a batch, int [instances, neurons]; -1 where the layer did not run."""
         return np.full((instances, self._neurons), -1, np.int8) if batch is None else batch.peaks
 
+    def merge(self, other: "LayerPositions", bound: np.uint64 | None) -> None:
+        """Adds what was collected of other instances; hashes above `bound` are in no sample any more, None: any may be."""
+        self.strongest.merge(other.strongest, bound)
+        self.pinned += other.pinned
+
     def write(
         self,
         index: int,

@@ -19,16 +19,17 @@ class PossibleInstances:
     Arguments:
         sample: number of instances in the sample; None: all.
         bound: the highest hash in the sample, where that is known beforehand, so that none of these can leave it. None: any may.
+        highest: higher hashes cannot be in the sample, for other parts of the data have enough lower ones. None: any may.
     """
 
-    def __init__(self, sample: int | None, bound: np.uint64 | None) -> None:
+    def __init__(self, sample: int | None, bound: np.uint64 | None, highest: np.uint64 | None = None) -> None:
         self._sample = sample
         self.bound = ALL if sample is None else bound
         self._seen = DuplicateFilter()
         self._lowest = np.zeros(0, np.uint64)
         self._waiting: list[np.ndarray] = []
         self._waits = 0
-        self._highest: np.uint64 | None = None
+        self._highest = highest
 
     def possible(self, hashes: np.ndarray) -> np.ndarray:
         """Rows of instances that can be in the sample, by what came so far, and did not come before: int64 [rows]."""
@@ -56,7 +57,8 @@ class PossibleInstances:
         self._lowest = everything
         if everything.size > sample:
             self._lowest = np.partition(everything, sample - 1)[:sample]
-            self._highest = self._lowest.max()
+            own = self._lowest.max()
+            self._highest = own if self._highest is None else min(own, self._highest)
 
     def highest_of_sample(self) -> np.uint64:
         """The highest hash in the sample at the end: the bound of the next evaluation, if its instances are the same."""

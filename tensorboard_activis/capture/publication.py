@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
 from tensorboard_activis.capture.tasks.labels import IGNORED
 from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.class_statistics import MOST_EXACT, pack
+from tensorboard_activis.printable import printable
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.summarize.layer_moments import LayerMoments
 from tensorboard_activis.summarize.moments import Statistics
@@ -51,6 +53,19 @@ class SnapshotOptions:
     convert: Convert = numpy_convert
     effects: EffectPlan | None = None
     training: schema.Training | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], layers: Sequence[schema.LayerInfo], **more: Any) -> "SnapshotOptions":
+        """Those of a logger's keywords (`RecorderOptions`) and layers; `more` are the fields from `positions` on."""
+        names, subsets = options["class_names"], options["subsets"] or {}
+        return cls(
+            tuple(layers),
+            None if names is None else [printable(name) for name in names],
+            {printable(name): expression for name, expression in subsets.items()},
+            options["sample"],
+            options["task"],
+            **more,
+        )
 
 
 @dataclass
@@ -97,8 +112,8 @@ class Collected:
     effects: tuple[Measured, Sequence[MeasuredLayer]] | None = None
 
     @classmethod
-    def begin(cls, options: SnapshotOptions, processes: Processes) -> "Collected":
-        """The state before the first batch."""
+    def begin(cls, options: SnapshotOptions, processes: Processes, bound: np.uint64 | None = None) -> "Collected":
+        """The state before the first batch; hashes from `bound` on are in no sample."""
         ignored = IGNORED if options.unit == "position" else None
         evaluator = TaskEvaluator(options.class_names, options.task, options.probabilities, ignored)
         none = [0] * len(options.layers)
@@ -106,7 +121,9 @@ class Collected:
             LayerPositions(options.positions, info.neurons) if options.positions and len(info.shape.sizes) > 2 else None
             for info in options.layers
         ]
-        return cls(Sample(options.sample), evaluator, none, duplicates=DuplicateFilter(processes), positions=positions)
+        return cls(
+            Sample(options.sample, bound), evaluator, none, duplicates=DuplicateFilter(processes), positions=positions
+        )
 
     def count(self, predictions: Predictions) -> None:
         """Adds metrics and counts of a batch, which are over all instances and not over the sample."""

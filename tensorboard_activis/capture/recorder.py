@@ -32,7 +32,6 @@ from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.capture.session import Session
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
-from tensorboard_activis.printable import printable
 from tensorboard_activis.steps import checked_step
 from tensorboard_activis.stores.path import Location
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
@@ -88,21 +87,17 @@ class Recorder:
     ) -> None:
         check_options(**options)
         options = options_of(RecorderOptions, options)
-        class_names, subsets = options["class_names"], options["subsets"]
         self._processes = processes or SingleProcess()
         self.graph = graph
-        self._options = SnapshotOptions(
-            tuple(layers),
-            None if class_names is None else [printable(name) for name in class_names],
-            {printable(name): expression for name, expression in (subsets or {}).items()},
-            options["sample"],
-            options["task"],
-            positions,
-            probabilities,
-            unit,
-            convert,
-            effects,
-            training,
+        self._options = SnapshotOptions.of(
+            options,
+            layers,
+            positions=positions,
+            probabilities=probabilities,
+            unit=unit,
+            convert=convert,
+            effects=effects,
+            training=training,
         )
         self.guard = guard or Guard(strict, self._processes)
         self._directory = (

@@ -99,6 +99,22 @@ class StrongestMaps:
             self.problem = f"its output has {first} positions in one batch and {other} in another"
             self._parts, self._count = [], 0
 
+    def merge(self, other: "StrongestMaps", bound: np.uint64 | None) -> None:
+        """Adds what was collected of other instances; `bound` as in `add`."""
+        self.most_peak = max(self.most_peak, other.most_peak)
+        self.problem = self.problem or other.problem
+        if other.sizes is not None:
+            self.agree(other.sizes, other.is_sequence)
+        self.bounds |= other.bounds
+        self.inside += other.inside
+        if self.problem:
+            self._parts, self._count = [], 0
+            return
+        self._parts += [(hashes.copy(), values.copy(), maps.copy()) for hashes, values, maps in other._parts]
+        self._count += other._count
+        if self._count > self._limit:
+            self._prune(bound)
+
     def is_exact(self, order: np.ndarray) -> bool:
         """Whether the maps are those of the strongest of this sample, and not of one that was expected and came otherwise.
 

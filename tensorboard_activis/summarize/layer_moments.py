@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorboard_activis.summarize.groups import Groups
 from tensorboard_activis.summarize.membership import Membership
-from tensorboard_activis.summarize.moments import Memory, Moments, Reduction, Statistics
+from tensorboard_activis.summarize.moments import Memory, Moments, MomentsPart, Reduction, Statistics
 
 T = TypeVar("T")
 
@@ -62,6 +62,15 @@ class LayerMoments:
                         rows[start:stop, piece.in_tile] = batch[piece.layer][:, piece.in_layer]
                 start = stop
             moments.add(rows, groups, self._memory)
+
+    def parts(self) -> list[MomentsPart]:
+        """What was added so far, by tile, to be merged elsewhere."""
+        return [moments.part() for moments in self.tiles]
+
+    def merge(self, parts: Sequence[MomentsPart]) -> None:
+        """Adds the statistics of another part of the data, with the same subsets and layers."""
+        for moments, part in zip(self.tiles, parts, strict=True):
+            moments.merge(part)
 
     def combine(self, total: Reduction, lowest: Reduction, highest: Reduction) -> None:
         """Adds the statistics of all other processes; see `Moments.combine`."""

@@ -40,6 +40,30 @@ class Statistics:
     max: np.ndarray
 
 
+@dataclass(frozen=True)
+class MomentsPart:
+    """What `Moments` hold of one part of the data; the arrays may be read-only.
+
+    Attributes:
+        subsets: those that have instances, int64 [parts]. rows: how many, int64 [parts].
+        missing: values left out, float64 [parts, neurons]; None: none.
+        pivot: float64 [neurons]; None before the first instance.
+        sum, squares: about the pivot, float64 [parts, neurons]. min, max: float32 [parts, neurons].
+        nan, inf: int64 [neurons].
+    """
+
+    subsets: np.ndarray
+    rows: np.ndarray
+    missing: np.ndarray | None
+    pivot: np.ndarray | None
+    sum: np.ndarray
+    squares: np.ndarray
+    min: np.ndarray
+    max: np.ndarray
+    nan: np.ndarray
+    inf: np.ndarray
+
+
 class Moments:
     """Accumulates the statistics of some neurons; values that are not finite are left out and counted.
 
@@ -165,23 +189,42 @@ class Moments:
         _share(missing, block, _shared(np.add, missing, block))
         _spread(np.add, missing, block, atoms.missing, self._missing, wide)
 
-    def merge(self, other: "Moments") -> None:
-        """Adds the statistics of another part of the data."""
-        if other._pivot is None:
+    def part(self) -> "MomentsPart":
+        """What was added so far, to be merged elsewhere; only of subsets that have instances, as few of many classes do."""
+        subsets = np.flatnonzero(self._rows)
+        return MomentsPart(
+            subsets,
+            self._rows[subsets],
+            None if self._missing is None else self._missing[subsets],
+            self._pivot,
+            self._sum[subsets],
+            self._squares[subsets],
+            self._min[subsets],
+            self._max[subsets],
+            self.nan,
+            self.inf,
+        )
+
+    def merge(self, other: "MomentsPart") -> None:
+        """Adds the statistics of another part of the data, whose subsets and neurons are the same."""
+        if other.pivot is None:
             return
         if self._pivot is None:
-            self._pivot = other._pivot
+            self._pivot = other.pivot.copy()
+        subsets = other.subsets
         self.nan += other.nan
         self.inf += other.inf
-        self._rows += other._rows
-        if other._missing is not None:
-            self._missing = self._missing_counts() + other._missing
-        shift = other._pivot - self._pivot
-        count = other._count()
-        self._squares += other._squares + 2 * shift * other._sum + count * shift * shift
-        self._sum += other._sum + count * shift
-        np.minimum(self._min, other._min, out=self._min)
-        np.maximum(self._max, other._max, out=self._max)
+        self._rows[subsets] += other.rows
+        count = other.rows[:, None]
+        if other.missing is not None:
+            self._missing = self._missing_counts()
+            self._missing[subsets] += other.missing
+            count = count - other.missing
+        shift = other.pivot - self._pivot
+        self._squares[subsets] += other.squares + 2 * shift * other.sum + count * shift * shift
+        self._sum[subsets] += other.sum + count * shift
+        self._min[subsets] = np.minimum(self._min[subsets], other.min)
+        self._max[subsets] = np.maximum(self._max[subsets], other.max)
 
     def combine(self, total: Reduction, lowest: Reduction, highest: Reduction) -> None:
         """Adds the statistics of all other processes, which call this at the same time on moments of the same shape.

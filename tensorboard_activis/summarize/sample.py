@@ -43,9 +43,10 @@ class Sample:
 
     Arguments:
         size: how many instances are kept; None keeps all.
+        bound: ranks from here on are not kept; None: all may be.
     """
 
-    def __init__(self, size: int | None) -> None:
+    def __init__(self, size: int | None, bound: np.uint64 | None = None) -> None:
         self._size = size
         self._ranks = Rows(size, np.zeros(0, np.uint64))
         self._count = 0  # of slots that are taken
@@ -54,7 +55,7 @@ class Sample:
             tuple[np.ndarray, Mapping[str, np.ndarray]]
         ] = []  # batches that came when all slots were taken
         self._waits = 0
-        self._bound: np.uint64 | None = None  # ranks from here on cannot enter
+        self._bound = bound  # ranks from here on cannot enter
 
     @property
     def bound(self) -> np.uint64 | None:

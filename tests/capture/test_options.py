@@ -6,17 +6,17 @@ from typing import Any, Unpack
 
 import pytest
 
+from tensorboard_activis.capture.face import with_options
 from tensorboard_activis.capture.options import (
     DEFAULTS,
     InstanceOptions,
     LayerOptions,
     LoggerOptions,
     RecorderOptions,
-    SharedOptions,
+    ReportOptions,
     TorchOptions,
     check_options,
     options_of,
-    with_options,
 )
 from tensorboard_activis.errors import ConfigurationError
 
@@ -75,7 +75,7 @@ def test_the_docstring_describes_each_once_among_the_arguments() -> None:
 
 
 def test_every_option_is_described_where_it_is_declared() -> None:
-    for group in (RecorderOptions, LayerOptions, InstanceOptions, SharedOptions, TorchOptions, LoggerOptions):
+    for group in (RecorderOptions, LayerOptions, InstanceOptions, ReportOptions, TorchOptions, LoggerOptions):
         described = re.findall(r"^ {8}(\w+): ", group.__doc__ or "", re.MULTILINE)
         assert described
         assert described == list(group.__annotations__)[-len(described) :]

@@ -46,7 +46,7 @@ def test_batches_and_merges_give_what_numpy_gives(seed: int, instances: int, bat
     for index, start in enumerate(range(0, instances, batch)):
         rows = slice(start, start + batch)
         parts[index % 2].add(values[rows], groups(masks[:, rows]))
-    parts[0].merge(parts[1])
+    parts[0].merge(parts[1].part())
     result = parts[0].statistics()
 
     for subset, mask in enumerate(masks):

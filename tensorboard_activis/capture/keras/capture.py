@@ -152,6 +152,9 @@ class KerasCapture:
         self.effects = effect_plan(options)
         #: The highest hash in the sample of the pass before.
         self._highest: np.uint64 | None = None
+        #: Of passes over parts of the data: which hashes cannot be in the sample, and whether pinned instances come with it.
+        self._elsewhere: np.uint64 | None = None
+        self._in_parts, self._with_pinned = False, True
         first, pinned, specs = data.first()
         prepare = partial(self._prepare, first, pinned, specs)
         exclusively(lambda: within(prepare, random_states(data.loaders), backend_variables_restored(model)))
@@ -206,6 +209,15 @@ class KerasCapture:
             warn(f"ActiVis: {self._instances.problem}")
         self.first: BatchRecord | None = self._instances.first(first, captured)
 
+    def of_part(self, highest: np.uint64 | None, *, pinned: bool) -> None:
+        """Has the next pass be over one part of the data among several.
+
+        Arguments:
+            highest: higher hashes cannot be in the sample; None: any may.
+            pinned: whether it is the part that the pinned instances come with.
+        """
+        self._in_parts, self._highest, self._elsewhere, self._with_pinned = True, None, highest, pinned
+
     def evaluate(self, sink: Sink, progress: bool | None = None) -> Sequence[str]:
         """Runs one evaluation pass, then restores the model and all random states.
 
@@ -229,9 +241,9 @@ class KerasCapture:
                     f"ActiVis: logs=True cannot give the model's metrics: {short_message(forward.error)} Snapshots go on without; "
                     "pass validation_data to fit to have val_loss and the others."
                 )
-            self._highest = positions.highest_of_sample()
+            self._highest = None if self._in_parts else positions.highest_of_sample()
             metadata_reader, forward = self._instances.pinned_metadata_reader(), EvaluationPass(self._pinned_forward)
-            for batch in random_stream.each(self._data.pinned or ()):
+            for batch in random_stream.each((self._data.pinned if self._with_pinned else None) or ()):
                 self._add(sink, random_stream, metadata_reader, batch, forward, positions, pinned=True)
 
         random_stream = RandomStream(self._data.loaders)
@@ -276,7 +288,7 @@ class KerasCapture:
             ids = self._data.described.metadata.ids_by_position(self._data.all.instances)
         if ids is not None and sample is not None:
             bound = bound_of(ids[: self._data.all.instances], sample)
-        return PositionRecorder(options["positions"], sample, bound)
+        return PositionRecorder(options["positions"], sample, bound, self._elsewhere)
 
     def _try_forward(self, forward: Forward, batch: Batch, name: str, form: str) -> Captured:
         try:

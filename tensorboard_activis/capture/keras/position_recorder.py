@@ -56,12 +56,12 @@ class PositionRecorder:
     Arguments:
         k: how many of a neuron's strongest instances are wanted; 0: no positions are recorded.
         sample: number of instances in the sample; None: all.
-        bound: the highest hash in the sample, where that is known beforehand.
+        bound, highest: see `PossibleInstances`.
     """
 
-    def __init__(self, k: int, sample: int | None, bound: np.uint64 | None) -> None:
+    def __init__(self, k: int, sample: int | None, bound: np.uint64 | None, highest: np.uint64 | None = None) -> None:
         self._k = k
-        self._instances = PossibleInstances(sample, bound)
+        self._instances = PossibleInstances(sample, bound, highest)
         self._largest: dict[str, np.ndarray] = {}
         self._kept = 0
         self._seen = 0

@@ -22,11 +22,11 @@ class Candidates(PossibleInstances):
 
     Arguments:
         k: how many of a neuron's strongest instances are wanted.
-        sample, bound: see `PossibleInstances`. With a bound all instances are of one level.
+        sample, bound, highest: see `PossibleInstances`. With a bound all instances are of one level.
     """
 
-    def __init__(self, k: int, sample: int | None, bound: np.uint64 | None) -> None:
-        super().__init__(sample, bound)
+    def __init__(self, k: int, sample: int | None, bound: np.uint64 | None, highest: np.uint64 | None = None) -> None:
+        super().__init__(sample, bound, highest)
         self._k = k
         self._thresholds: dict[str, Thresholds] = {}
 

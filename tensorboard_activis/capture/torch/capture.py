@@ -1,9 +1,10 @@
 """Evaluates a torch model on the evaluation data, or watches the user's evaluation, and gives the activations batch by batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from tensorboard_activis import schema
@@ -21,7 +22,7 @@ from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.options import LoggerOptions
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.torch.data.batch import Batch, broadcast_batch, first_instances
-from tensorboard_activis.capture.torch.data.batches import Batches
+from tensorboard_activis.capture.torch.data.batches import Batches, warn_of_dropped
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder, with_indices
 from tensorboard_activis.capture.torch.data.instances import BatchReader, InstanceReader, PassReader
@@ -77,6 +78,7 @@ class TorchCapture:
         self._instances: BatchReader | None = None
         self._sample = ExpectedSample(options, alone=self._processes.size == 1)
         self._highest_label = -1
+        self._with_pinned = True
         train_data = options.get("train_data")
         if train_data is not None:
             training = read_training_data(train_data, self.recorded.module, options["unpack"], self._processes)
@@ -93,7 +95,7 @@ class TorchCapture:
         if self._data is not None:
             first_data = self._data
             run_in_evaluation_mode(self.recorded.module, (first_data.source,), lambda: self._run_first(first_data))
-            self._warn_of_dropped(first_data)
+            warn_of_dropped(first_data)
         pinned = options["pinned"]
         self._pinned = None if pinned is None else self._checked_pinned(batches(pinned))
 
@@ -117,6 +119,15 @@ class TorchCapture:
     def has_data(self) -> bool:
         """Whether there are data for `evaluate`."""
         return self._data is not None
+
+    def of_part(self, highest: np.uint64 | None, *, pinned: bool) -> None:
+        """Has the next pass be over one part of the data among several; `highest` as in `ExpectedSample.of_part`.
+
+        Arguments:
+            pinned: whether it is the part that the pinned instances come with.
+        """
+        self._sample.of_part(highest)
+        self._with_pinned = pinned
 
     def empty_record(self) -> BatchRecord:
         """The record of a batch without instances, as of a process that has fewer batches than others.
@@ -316,7 +327,8 @@ class TorchCapture:
 
     def _run_pinned(self, model: nn.Module, collector: PassCollector, sink: Sink, stream: RandomStream) -> None:
         collector.pin()
-        self._run_batches(model, collector, stream.each(self._pinned or ()), sink, stream)
+        pinned = self._pinned if self._with_pinned else None
+        self._run_batches(model, collector, stream.each(pinned or ()), sink, stream)
 
     def _run_pinned_alone(self, watched: PassCollector, sink: Sink, stream: RandomStream) -> None:
         """Runs the pinned instances after an evaluation that was watched."""
@@ -384,14 +396,3 @@ class TorchCapture:
         except Exception as error:
             raise ConfigurationError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
         return first if first is not None and first.instances else None
-
-    def _warn_of_dropped(self, data: Batches) -> None:
-        """Warns if a data loader drops the last batch."""
-        source: Any = data.source
-        size = getattr(source, "batch_size", None)
-        dataset = getattr(source, "dataset", None)
-        if getattr(source, "drop_last", False) and size and isinstance(dataset, Sized) and len(dataset) % size:
-            warn(
-                f"ActiVis: data has drop_last=True, so {len(dataset) % size} of its {len(dataset)} instances are in no "
-                "snapshot. Give a loader with drop_last=False."
-            )

@@ -22,6 +22,15 @@ class ExpectedSample:
         self._wanted: int = 0 if options["unit"] == "position" else options["positions"]
         self._alone = alone
         self._highest: np.uint64 | None = None
+        self._elsewhere: np.uint64 | None = None
+
+    def of_part(self, highest: np.uint64 | None) -> None:
+        """The next evaluation is of other instances than the one before, one part of the data among several.
+
+        Arguments:
+            highest: higher hashes cannot be in the sample; None: any may.
+        """
+        self._alone, self._highest, self._elsewhere = False, None, highest
 
     def recorder(self, metadata: InstanceMetadata, order: InstanceOrder | None = None) -> PositionRecorder:
         """Records the positions of one evaluation; `order` is that of the data, if known."""
@@ -30,7 +39,7 @@ class ExpectedSample:
             ids = metadata.ids_by_position(order.instances)
         if ids is not None and self._sample is not None and self._wanted:
             bound = bound_of(ids, self._sample)
-        return PositionRecorder(self._wanted, self._sample, bound)
+        return PositionRecorder(self._wanted, self._sample, bound, self._elsewhere)
 
     def note(self, recorder: PositionRecorder) -> None:
         """Takes note of the sample of an evaluation that is over."""

@@ -60,15 +60,17 @@ class PositionRecorder:
     Arguments:
         k: how many of a neuron's strongest instances are wanted; 0: no positions are recorded.
         sample: number of instances in the sample; None: all.
-        bound: the highest hash in the sample, where that is known beforehand.
+        bound, highest: see `PossibleInstances`.
 
     Attributes:
         current: of the pass that was begun last.
     """
 
-    def __init__(self, k: int, sample: int | None, bound: np.uint64 | None = None) -> None:
+    def __init__(
+        self, k: int, sample: int | None, bound: np.uint64 | None = None, highest: np.uint64 | None = None
+    ) -> None:
         self._is_wanted = k > 0
-        self._candidates = Candidates(k, sample, bound)
+        self._candidates = Candidates(k, sample, bound, highest)
         self._levels: np.ndarray | None = None
         self._rows: np.ndarray | None = None
         self._pinned = False

@@ -22,7 +22,7 @@ from tensorboard_activis.capture.data.batch_forms import (
 from tensorboard_activis.capture.tasks.labels import IGNORED
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, map_tensors, packed_sequences
 from tensorboard_activis.capture.torch.data.padding import padding_mask
-from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.errors import ConfigurationError, warn
 
 
 class Batches:
@@ -143,3 +143,15 @@ def _batch_source(data: Any) -> Iterable[Any]:
     if isinstance(data, Dataset):
         return DataLoader(data, batch_size=BATCH_SIZE)
     return batch_source(data, map_tensors, arrays="tensors", loader="a DataLoader, ")
+
+
+def warn_of_dropped(data: Batches) -> None:
+    """Warns if a data loader drops the last batch."""
+    source: Any = data.source
+    size = getattr(source, "batch_size", None)
+    dataset = getattr(source, "dataset", None)
+    if getattr(source, "drop_last", False) and size and isinstance(dataset, Sized) and len(dataset) % size:
+        warn(
+            f"ActiVis: data has drop_last=True, so {len(dataset) % size} of its {len(dataset)} instances are in no "
+            "snapshot. Give a loader with drop_last=False."
+        )

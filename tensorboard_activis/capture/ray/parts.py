@@ -1,0 +1,56 @@
+"""Divides a data set into parts: consecutive blocks, as many as are evaluated in one call of an actor."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.data.block import BlockAccessor
+
+from tensorboard_activis.capture.ray.evaluator import Part
+from tensorboard_activis.capture.ray.rows import Slice
+
+#: A part is closed when it has as many rows or bytes. It is evaluated again when its actor is lost, and merged at a time.
+PART_ROWS, PART_BYTES = 8192, 64 << 20
+
+
+def parts(data: Any) -> Iterator[tuple[Part, list[Any]]]:
+    """The parts of a `ray.data.Dataset` in its order, each with the references to its blocks.
+
+    The data set is read as the parts are asked for; rows do not come here.
+    """
+    refs: list[Any] = []
+    slices: list[Slice] = []
+    number = first = rows = size = 0
+    for bundle in data.iter_internal_ref_bundles():
+        for entry, part_of in zip(bundle.blocks, bundle.slices, strict=True):
+            count = entry.metadata.num_rows
+            if count is None:
+                count = ray.get(_count.remote(entry.ref))
+            start, stop = (0, count) if part_of is None else (part_of.start_offset, part_of.end_offset)
+            if start == stop:
+                continue
+            refs.append(entry.ref)
+            slices.append((start, stop))
+            rows, size = rows + stop - start, size + (entry.metadata.size_bytes or 0)
+            if rows >= PART_ROWS or size >= PART_BYTES:
+                yield Part(number, first, tuple(slices)), refs
+                number, first, rows, size, refs, slices = number + 1, first + rows, 0, 0, [], []
+    if refs:
+        yield Part(number, first, tuple(slices)), refs
+
+
+@contextmanager
+def in_order(data: Any) -> Iterator[None]:
+    """A context in which a data set gives its blocks in their order, so that every row has the same number in every run."""
+    options = data.context.execution_options
+    before, options.preserve_order = options.preserve_order, True
+    try:
+        yield
+    finally:
+        options.preserve_order = before
+
+
+@ray.remote(num_cpus=0)
+def _count(block: Any) -> int:
+    return int(BlockAccessor.for_block(block).num_rows())

@@ -1,0 +1,80 @@
+"""Data sets of Ray, what one process logs of the same instances, and the comparison of two snapshots."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import ray.data
+import torch
+
+from tensorboard_activis.read.arrays import read_array
+from tensorboard_activis.read.run import open_run
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.torch import ActiVisLogger
+from tests.ray.models import CLASSES, Net
+
+
+def dataset(columns: dict[str, np.ndarray], blocks: int) -> Any:
+    """A data set with these columns in so many blocks of different sizes."""
+    count = len(next(iter(columns.values())))
+    bounds = np.unique(np.r_[0, (np.linspace(0, 1, blocks + 1) ** 1.5 * count).astype(int)[1:]])
+    tables = [{name: values[low:high] for name, values in columns.items()} for low, high in pairwise(bounds)]
+    return ray.data.from_blocks([_table(each) for each in tables])
+
+
+def _table(columns: dict[str, np.ndarray]) -> Any:
+    from ray.data.block import BlockAccessor
+
+    return BlockAccessor.batch_to_arrow_block(columns)
+
+
+def one_process(log_dir: Path, data: dict[str, np.ndarray], **options: Any) -> None:
+    """Logs the same with the logger of PyTorch."""
+    batches = [
+        {name: values[start : start + 64] for name, values in data.items()}
+        for start in range(0, len(data["label"]), 64)
+    ]
+    with ActiVisLogger(
+        log_dir,
+        Net(),
+        batches,
+        unpack=lambda batch: (torch.from_numpy(batch["image"]), torch.from_numpy(batch["label"])),
+        class_names=CLASSES,
+        strict=True,
+        **options,
+    ) as logger:
+        logger.log(1)
+
+
+def latest(log_dir: Path) -> SnapshotReader:
+    return open_run(log_dir).latest
+
+
+def same(a: SnapshotReader, b: SnapshotReader) -> None:
+    """The same instances, bit for bit, and the same statistics to 1e-6."""
+    assert str(a.instances.to_pylist()) == str(b.instances.to_pylist())
+    assert a.record.subsets == b.record.subsets
+    assert (a.record.seen, a.record.sample_size, a.record.pinned) == (
+        b.record.seen,
+        b.record.sample_size,
+        b.record.pinned,
+    )
+    assert a.record.task == b.record.task
+    assert a.record.metrics == pytest.approx(b.record.metrics, rel=1e-6)
+    assert a.record.columns.keys() == b.record.columns.keys()
+    for name in a.record.columns:
+        np.testing.assert_allclose(a.column(name), b.column(name), rtol=1e-6)
+    assert a.layers.keys() == b.layers.keys()
+    for name, layer in a.layers.items():
+        np.testing.assert_array_equal(a.activations(name), b.activations(name))
+        mine, other = a.summary(name), b.summary(name)
+        for field in ("count", "mean", "std", "min", "max"):
+            np.testing.assert_allclose(getattr(mine, field), getattr(other, field), rtol=1e-6, atol=1e-6, err_msg=field)
+        own, its = layer.positions, b.layers[name].positions
+        assert (own is None) == (its is None)
+        for field in () if own is None else ("peaks", "strongest", "maps", "map_range"):
+            np.testing.assert_array_equal(
+                read_array(a._directory, getattr(own, field)), read_array(b._directory, getattr(its, field)), field
+            )
