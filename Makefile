@@ -73,6 +73,7 @@ nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs
 	$(BIN)/python benchmarks/victim.py
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/load_runs.py
+	$(BIN)/python -m pytest tests/ray/nightly_actors.py tests/ray/nightly_bad_input.py
 	$(BIN)/python scripts/versions.py lowest
 	$(MAKE) firefox
 

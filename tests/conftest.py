@@ -34,6 +34,7 @@ SLOW = [
     TESTS / "faults",
     TESTS / "flax",
     TESTS / "hostile",
+    TESTS / "ray",
     TESTS / "serve/test_bad_files.py",
     TESTS / "serve/test_memory.py",
     TESTS / "serve/test_parameters.py",

@@ -55,9 +55,16 @@ def test_targets_that_the_pages_name_exist():
         assert set(re.findall(r"`make ([a-z-]+)", page.read_text())) <= targets, page
 
 
-FACES = {"PyTorch": "torch", "Keras": "keras", "Flax": "flax", "Lightning": "lightning", "Hugging Face": "transformers"}
+FACES = {
+    "PyTorch": "torch",
+    "Keras": "keras",
+    "Flax": "flax",
+    "Lightning": "lightning",
+    "Hugging Face": "transformers",
+    "Ray": "ray",
+}
 #: A face's own first arguments, which its example shows.
-SHOWN = {"log_dir", "model", "data", "x", "y"}
+SHOWN = {"log_dir", "step", "model", "data", "x", "y"}
 
 
 def keywords(name: str) -> dict[str, inspect.Parameter]:
@@ -109,7 +116,7 @@ def test_the_docstring_of_a_face_describes_every_keyword_once(name: str):
 @pytest.mark.parametrize("name", FACES.values())
 def test_an_unknown_keyword_is_told_with_the_closest_one(name: str):
     face = importlib.import_module(f"tensorboard_activis.{name}")
-    message = r"__init__\(\) got an unexpected keyword argument 'class_nmaes'. Did you mean 'class_names'\?$"
+    message = r"(__init__|^log)\(\) got an unexpected keyword argument 'class_nmaes'. Did you mean 'class_names'\?$"
     with pytest.raises(TypeError, match=message):
         getattr(face, face.__all__[0])("logs/run1", class_nmaes=["ant"])
 

@@ -15,6 +15,9 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.torch import ActiVisLogger
 from tests.ray.models import CLASSES, Net
 
+#: Of positions, by how much each may be off: codes of maps by one.
+_OFF = {"peaks": 0, "strongest": 0, "maps": 1, "map_range": 1e-6}
+
 
 def dataset(columns: dict[str, np.ndarray], blocks: int) -> Any:
     """A data set with these columns in so many blocks of different sizes."""
@@ -53,8 +56,17 @@ def latest(log_dir: Path) -> SnapshotReader:
 
 
 def same(a: SnapshotReader, b: SnapshotReader) -> None:
-    """The same instances, bit for bit, and the same statistics to 1e-6."""
-    assert str(a.instances.to_pylist()) == str(b.instances.to_pylist())
+    """The same instances in the same order, and the same statistics to 1e-6.
+
+    What the model gives for one instance differs in its last bits by the instances that share a batch: float16 may be one step off.
+    """
+    assert a.instances.schema == b.instances.schema
+    for name, kind in zip(a.instances.schema.names, a.instances.schema.types, strict=True):
+        mine, its = a.instances[name].to_pylist(), b.instances[name].to_pylist()
+        if str(kind) in ("float", "double"):
+            np.testing.assert_allclose(np.array(mine, float), np.array(its, float), rtol=1e-6, err_msg=name)
+        else:
+            assert mine == its, name
     assert a.record.subsets == b.record.subsets
     assert (a.record.seen, a.record.sample_size, a.record.pinned) == (
         b.record.seen,
@@ -68,13 +80,15 @@ def same(a: SnapshotReader, b: SnapshotReader) -> None:
         np.testing.assert_allclose(a.column(name), b.column(name), rtol=1e-6)
     assert a.layers.keys() == b.layers.keys()
     for name, layer in a.layers.items():
-        np.testing.assert_array_equal(a.activations(name), b.activations(name))
+        np.testing.assert_allclose(a.activations(name), b.activations(name), rtol=1e-3, atol=1e-6)
         mine, other = a.summary(name), b.summary(name)
         for field in ("count", "mean", "std", "min", "max"):
             np.testing.assert_allclose(getattr(mine, field), getattr(other, field), rtol=1e-6, atol=1e-6, err_msg=field)
         own, its = layer.positions, b.layers[name].positions
         assert (own is None) == (its is None)
-        for field in () if own is None else ("peaks", "strongest", "maps", "map_range"):
-            np.testing.assert_array_equal(
-                read_array(a._directory, getattr(own, field)), read_array(b._directory, getattr(its, field)), field
+        for field, off in {} if own is None else _OFF.items():
+            arrays = (
+                read_array(a._directory, getattr(own, field)),
+                read_array(b._directory, getattr(its, field)),
             )
+            np.testing.assert_allclose(*arrays, rtol=1e-6, atol=off, err_msg=field)

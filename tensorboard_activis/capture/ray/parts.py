@@ -14,10 +14,11 @@ from tensorboard_activis.capture.ray.rows import Slice
 PART_ROWS, PART_BYTES = 8192, 64 << 20
 
 
-def parts(data: Any) -> Iterator[tuple[Part, list[Any]]]:
+def parts(data: Any, batch_size: int) -> Iterator[tuple[Part, list[Any]]]:
     """The parts of a `ray.data.Dataset` in its order, each with the references to its blocks.
 
-    The data set is read as the parts are asked for; rows do not come here.
+    The data set is read as the parts are asked for; rows do not come here. A part has a whole batch at least, so that the first
+    batch, which decides for all, is that of one process.
     """
     refs: list[Any] = []
     slices: list[Slice] = []
@@ -33,7 +34,7 @@ def parts(data: Any) -> Iterator[tuple[Part, list[Any]]]:
             refs.append(entry.ref)
             slices.append((start, stop))
             rows, size = rows + stop - start, size + (entry.metadata.size_bytes or 0)
-            if rows >= PART_ROWS or size >= PART_BYTES:
+            if rows >= batch_size and (rows >= PART_ROWS or size >= PART_BYTES):
                 yield Part(number, first, tuple(slices)), refs
                 number, first, rows, size, refs, slices = number + 1, first + rows, 0, 0, [], []
     if refs:
