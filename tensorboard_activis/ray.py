@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
-from tensorboard_activis.alerts.alerts import alerts_of
+from tensorboard_activis.alerts.published import after_snapshot
 from tensorboard_activis.capture.face import with_options
 from tensorboard_activis.capture.options import RayOptions, RecorderOptions, options_of
 from tensorboard_activis.capture.recorder import Recorder
@@ -100,7 +100,7 @@ def log(
                 training=prepared.training,
                 positions=options["positions"],
                 strict=options["strict"],
-                on_published=alerts_of(options),
+                on_published=after_snapshot(options),
                 **options_of(RecorderOptions, options),
             )
             try:
