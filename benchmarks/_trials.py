@@ -171,6 +171,19 @@ def found_in(one: Trial, look: Callable[[Sequence[SnapshotReader]], list[Finding
     return sorted(found, key=lambda finding: -finding.strength)
 
 
+def constant_neurons(one: Trial) -> dict[tuple[str, int], set[int]]:
+    """The neurons that give one value for all instances at the last step, by layer and first step since which they do."""
+    found: dict[tuple[str, int], set[int]] = {}
+    steps = sorted(one.steps)
+    for name in one.steps[steps[-1]]:
+        constant = np.stack([np.ptp(one.steps[step][name], axis=0) == 0 for step in steps])
+        for neuron in np.flatnonzero(constant[-1]).tolist():
+            varied = np.flatnonzero(~constant[:, neuron])
+            since = steps[varied[-1] + 1 if varied.size else 0]
+            found.setdefault((name, since), set()).add(neuron)
+    return found
+
+
 def relabelled(one: Trial, inside: np.ndarray, rate: float) -> None:
     """Replaces a share of the labels of a slice by others."""
     chosen = inside & (one.random.random(inside.size) < rate)

@@ -3,7 +3,7 @@
 The labels are drawn, so that most instances are wrong, and as many are run again as `effects_share` allows. Each figure is
 the median, over passes that take turns, of the difference between a snapshot with effects and one without, over the plain pass.
 
-Usage: python benchmarks/effects_cost.py [REPEATS] [INSTANCES]
+Usage: python benchmarks/effects_cost.py [REPEATS] [INSTANCES] [resnet | bert]
 """
 
 import os
@@ -80,14 +80,17 @@ def measure(title: str, model: nn.Module, data: Any, layers: list[str] | None, r
         print(f"{title}: the plain pass took {statistics.median(taken['plain'][1:]):.2f} s", flush=True)
 
 
-def main(repeats: int = 5, instances: int = 1000) -> None:
-    """Prints the figures of a convolutional network and of a transformer."""
+def main(repeats: int, instances: int, network: str = "") -> None:
+    """Prints the figures of a convolutional network and of a transformer, or of one of them."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    measure("ResNet-18, 10 layers", resnet(), images(instances), None, repeats)
-    blocks = [f"bert.encoder.layer.{number}" for number in (1, 3, 5)]
-    measure("BERT-6, 5 layers", bert(), texts(instances // 2), [*blocks, "bert.pooler", "classifier"], repeats)
+    if network in ("", "resnet"):
+        measure("ResNet-18, 10 layers", resnet(), images(instances), None, repeats)
+    if network in ("", "bert"):
+        blocks = [f"bert.encoder.layer.{number}" for number in (1, 3, 5)]
+        measure("BERT-6, 5 layers", bert(), texts(instances // 2), [*blocks, "bert.pooler", "classifier"], repeats)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    count, size = [int(one) for one in sys.argv[1:3]] + [5, 1000][len(sys.argv[1:3]) :]
+    main(count, size, *sys.argv[3:4])

@@ -47,11 +47,11 @@ class Outcomes:
         rates = np.where(outside > 0, wrong / np.maximum(outside, 1), overall)
         return float((inside * rates).sum())
 
-    def fail_in(self, members: np.ndarray) -> bool:
+    def fail_in(self, members: np.ndarray, excess: float = LEAST_EXCESS) -> bool:
         """Whether a slice that is known from elsewhere fails: by the rules of `fails`, and by a test of it alone."""
         n, k = int(members.sum()), int(self.errors[members].sum())
         expected = float(label_rates(self.strata, self.errors)[members].sum())
-        return bool(fails(n, k, expected)) and self._p(members, k) <= LEVEL
+        return bool(fails(n, k, expected, excess)) and self._p(members, k) <= LEVEL
 
     def _p(self, members: np.ndarray, k: int) -> float:
         """Probability of at least k errors in a slice when errors are shuffled within the label, from 199 draws."""
@@ -63,10 +63,10 @@ class Outcomes:
         return (1 + int((drawn >= k).sum())) / (_DRAWS + 1)
 
 
-def fails(n: Numbers, k: Numbers, expected: Numbers) -> Numbers:
+def fails(n: Numbers, k: Numbers, expected: Numbers, excess: float = LEAST_EXCESS) -> Numbers:
     """Whether slices of n instances with k errors have enough more than expected to be shown; of numbers or arrays of them."""
     enough = (n >= LEAST_INSTANCES) & (k >= LEAST_ERRORS)
-    return enough & (k - expected >= LEAST_EXCESS * n) & (k >= LEAST_RATIO * expected)
+    return enough & (k - expected >= excess * n) & (k >= LEAST_RATIO * expected)
 
 
 @once_per_snapshot

@@ -16,6 +16,9 @@ from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 MOST_FINDINGS = 5
+#: The share of the instances that must be taken for the class beyond what is expected: less than in a slice, of which all errors
+#: count, for here only those of one kind do.
+LEAST_EXCESS = 0.05
 PERMUTATIONS = 199
 #: Classes that are looked at, those that most are taken for; and different labels, of which more are no classes.
 _MOST_CLASSES, _MOST_LABELS = 256, 10_000
@@ -43,7 +46,7 @@ def shortcuts(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     if not chosen or not table.classes.size:
         return []
     statistic = table.statistic(table.taken)
-    shown = np.where(fails(table.n, table.taken_counts, table.expected), statistic, 0)
+    shown = np.where(fails(table.n, table.taken_counts, table.expected, LEAST_EXCESS), statistic, 0)
     best = sorted(((float(shown[:, c].max()), c) for c in range(table.classes.size)), reverse=True)
     if not best[0][0]:
         return []
@@ -181,4 +184,4 @@ def _still_taken(snapshot: SnapshotReader, expression: str, name: str, taken: in
     if class_name(snapshot, taken) != name:
         return False
     judged = taken_for(snapshot, taken)
-    return judged is not None and judged.fail_in(matching(snapshot, expression)[judged.known])
+    return judged is not None and judged.fail_in(matching(snapshot, expression)[judged.known], LEAST_EXCESS)

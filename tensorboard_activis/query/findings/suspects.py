@@ -21,6 +21,8 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 #: Neighbours that are asked, and the share of them that must have another label.
 NEIGHBOURS = 10
 LEAST_DISAGREE = 0.9
+#: How many of them must have the class that the network says, and how many more for each that has the label itself.
+LEAST_AGREE, MORE_AGREE = 6, 3
 #: Instances whose neighbours are looked for, those of the clearest scores.
 MOST_ASKED = 500
 #: Labels that are followed over the steps, the clearest; and steps that are looked back at.
@@ -35,7 +37,7 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
 
     The network contradicts a label where the score of another class is at least the mean score that the instances of that class
     have for it (confident learning); the neighbours, in the last layer before the scores, where nine of the ten nearest have
-    other labels, and more than half of the ten that class.
+    other labels, and six that class, or nine where one has the label itself.
 
     Arguments:
         snapshots: steps ascending. It holds since the step from which on at least half of these labels are contradicted so.
@@ -113,11 +115,12 @@ def contradicted(snapshot: SnapshotReader) -> np.ndarray | None:
 def _neighbours_contradict(
     labels: np.ndarray, near: np.ndarray, asked: np.ndarray, suggested: np.ndarray
 ) -> np.ndarray:
-    """Where nine of the ten nearest have other labels, and more than half of the ten the suggested one: bool [asked]."""
+    """Where nine of the ten nearest have other labels, and six the suggested one, nine where one has the label: bool [asked]."""
     theirs = np.where(near >= 0, labels[near], -1)
-    others = (theirs >= 0) & (theirs != labels[asked][:, None])
-    agree = (theirs == suggested[asked][:, None]).sum(axis=1) * 2 > NEIGHBOURS
-    contradicted: np.ndarray = (others.sum(axis=1) >= LEAST_DISAGREE * NEIGHBOURS) & agree
+    others = ((theirs >= 0) & (theirs != labels[asked][:, None])).sum(axis=1)
+    same = (theirs == labels[asked][:, None]).sum(axis=1)
+    agree = (theirs == suggested[asked][:, None]).sum(axis=1)
+    contradicted: np.ndarray = (others >= LEAST_DISAGREE * NEIGHBOURS) & (agree >= LEAST_AGREE + MORE_AGREE * same)
     return contradicted
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from tensorboard_activis.query.findings import regions as searched
 from tensorboard_activis.query.findings.finding import Finding
 from tensorboard_activis.query.findings.region_scan import RegionScan, held_out, layer_values, score_strata
 from tensorboard_activis.query.run import Run
@@ -56,9 +57,23 @@ def test_a_planted_region(tmp_path: Path) -> None:
         f"{len(ids)} instances that lie together in stem/relu, {100 * (correct == 0).mean():.0f} % wrong"
         in found.sentence
     )
-    assert found.p == pytest.approx(1 / 31)
-    assert "of 30 plain networks (digits) 6 had such a region, none as strong, so that p = .032." in found.sentence
+    assert found.p == pytest.approx(1 / (1 + searched.PLAIN_NETWORKS))
+    had = f"{len(searched.NATURAL)} had such a region, none as strong, so that p = .01."
+    assert f"of {searched.PLAIN_NETWORKS} plain networks (digits) {had}" in found.sentence
     assert regions(run, 1) == []
+
+
+@pytest.mark.parametrize(("as_strong", "listed"), [(4, True), (5, False)])
+def test_a_region_as_strong_as_many_plain_networks_have_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_strong: int, listed: bool
+) -> None:
+    monkeypatch.setattr(searched, "NATURAL", (0.9,) * as_strong + (0.1,) * 20)
+    monkeypatch.setattr(searched, "PLAIN_NETWORKS", 100)
+    found = regions(run_of(tmp_path, 0.6)[0])
+    assert bool(found) == listed
+    if listed:
+        assert found[0].p == pytest.approx(5 / 101)
+        assert f"24 had such a region, {as_strong} as strong, so that p = .05." in found[0].sentence
 
 
 def test_a_column_that_describes_the_region(tmp_path: Path) -> None:

@@ -69,6 +69,26 @@ def test_confident_learning_is_that_of_loops(tmp_path: Path) -> None:
     assert len(expected) > 20
 
 
+@pytest.mark.parametrize(
+    ("theirs", "contradicted"),
+    [
+        ([1] * 6 + [2] * 4, True),  # labels of the ten nearest of an instance with label 0, which looks like 1
+        ([1] * 5 + [2] * 5, False),
+        ([1] * 9 + [0], True),
+        ([1] * 8 + [2, 0], False),
+        ([1] * 8 + [0, 0], False),
+        ([1] * 9, True),
+        ([1] * 8, False),
+    ],
+)
+def test_what_neighbours_must_say(theirs: list[int], contradicted: bool) -> None:
+    labels = np.array([0, *theirs])
+    near = np.full((1, 10), -1)
+    near[0, : len(theirs)] = np.arange(1, labels.size)
+    suggested = np.ones(labels.size, int)
+    assert module._neighbours_contradict(labels, near, np.array([0]), suggested).tolist() == [contradicted]
+
+
 def test_right_labels(tmp_path: Path) -> None:
     assert suspects(run_of(tmp_path, 0.0)[0]) == []
 

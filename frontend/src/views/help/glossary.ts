@@ -140,7 +140,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "error region",
     short:
       "Instances that lie together in a layer and are wrong more often than their scores explain. No column describes them.",
-    more: "p compares with errors shuffled among instances of like scores.",
+    more: "Errors gather in good models, too: p is the share of them with a region as strong.",
   },
   exact: {
     title: "exact",
