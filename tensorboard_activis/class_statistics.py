@@ -11,7 +11,7 @@ The lowest and the highest value themselves are exact, and so is what is the sam
 silent for a class has a mean of 0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -29,6 +29,8 @@ _PARTS = np.concatenate([[0], np.exp2((np.arange(1, _STDS + 1) - _STDS) * _OCTAV
 #: Values that are worked on at a time, few enough for the processor's cache.
 _BLOCK = 1 << 17
 
+#: Names of the statistics, in the order of `Arrays`.
+FIELDS = ("mean", "std", "min", "max")
 #: Mean, standard deviation, minimum, maximum: float32 [classes, neurons]; NaN where a class has no value.
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -62,24 +64,36 @@ def pack(statistics: Arrays) -> tuple[np.ndarray, np.ndarray]:
     return codes.view(np.int32), scales
 
 
-def unpack(codes: np.ndarray, scales: np.ndarray, known: np.ndarray) -> Arrays:
+def unpack(codes: np.ndarray, scales: np.ndarray, known: np.ndarray, wanted: Collection[str] = FIELDS) -> Arrays:
     """The statistics of classes.
 
     Arguments:
         codes: int32 [classes, neurons], of all classes or of some; any values can be unpacked.
         scales: float32 [SCALES, neurons].
         known: bool [classes, neurons] or [classes, 1]: whether the class has a value; the statistics are NaN where not.
+        wanted: some of FIELDS; the others are NaN, and take neither time nor memory.
     """
-    mean, std, low, high = (np.empty(codes.shape, np.float32) for _ in range(4))
+    nothing = np.broadcast_to(np.float32(np.nan), codes.shape)
+    mean, std, low, high = (np.empty(codes.shape, np.float32) if name in wanted else nothing for name in FIELDS)
     with np.errstate(all="ignore"):  # scales of damaged files may be anything
         for rows in _blocks(codes.shape):
             block = np.ascontiguousarray(codes[rows]).view(np.uint32)
-            low[rows] = _between(scales[_MIN], block >> 6 & _ENDS, _ENDS)
-            high[rows] = _between(scales[_MAX], block & _ENDS, _ENDS)
-            np.clip(_between(scales[_MEAN], block >> 21, _MEANS), low[rows], high[rows], out=mean[rows])
-            np.multiply(_PARTS[block >> 12 & _STDS], scales[_STD], out=std[rows])
+            if not {"mean", "min", "max"}.isdisjoint(wanted):  # a mean lies within the other two
+                lows = _between(scales[_MIN], block >> 6 & _ENDS, _ENDS)
+                highs = _between(scales[_MAX], block & _ENDS, _ENDS)
+                if "min" in wanted:
+                    low[rows] = lows
+                if "max" in wanted:
+                    high[rows] = highs
+                if "mean" in wanted:
+                    means = _between(scales[_MEAN], block >> 21, _MEANS)
+                    np.minimum(np.maximum(means, lows, out=means), highs, out=mean[rows])
+            if "std" in wanted:
+                np.multiply(_PARTS[block >> 12 & _STDS], scales[_STD], out=std[rows])
     if not known.all():
         for values in (mean, std, low, high):
+            if values is nothing:
+                continue
             values[np.broadcast_to(~known, values.shape)] = np.nan
     return mean, std, low, high
 
@@ -122,7 +136,10 @@ def _between(ends: np.ndarray, codes: np.ndarray, highest: int) -> np.ndarray:
     """The values of codes, float32; the two ends themselves are exact."""
     part = codes.astype(np.float32)
     part /= np.float32(highest)
-    values: np.ndarray = ends[0] * (1 - part) + ends[1] * part
+    values = ends[1] * part
+    np.subtract(1, part, out=part)
+    part *= ends[0]
+    values += part
     return values
 
 

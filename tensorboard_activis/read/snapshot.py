@@ -1,6 +1,6 @@
 """Reads one snapshot lazily: arrays are memory-mapped and tables read on first use."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import cached_property, wraps
 from typing import Literal, Self, TypeVar, TypeVarTuple, cast
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis import codec, schema
-from tensorboard_activis.class_statistics import unpack
+from tensorboard_activis.class_statistics import FIELDS, unpack
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.expression.evaluation import Check, Evaluation
 from tensorboard_activis.expression.predicate import compile_expression
@@ -146,8 +146,10 @@ class SnapshotReader:
             self._subsets[:subsets], *(read_array(self._directory, field, subsets, files) for field in fields)
         )
 
-    def summary_of(self, layer: str, subsets: Sequence[int]) -> SummaryArrays:
+    def summary_of(self, layer: str, subsets: Sequence[int], wanted: Collection[str] = FIELDS) -> SummaryArrays:
         """As `summary`, of the subsets at these positions, in this order; nothing is read or unpacked for the others.
+
+        Of packed statistics, those that are not `wanted` may be NaN.
 
         Raises as `summary`, and QueryError where the statistics of classes are too many to unpack at once.
         """
@@ -172,9 +174,11 @@ class SnapshotReader:
             )
         is_class, place = self._places
         packed = is_class[positions]
-        arrays = [np.empty(shape, np.float32) for _ in fields]
         scales = read_array(self._directory, summary.scales, None, files)
-        unpacked = unpack(rows(summary.classes, place[positions[packed]]), scales, count[packed] > 0)
+        unpacked = unpack(rows(summary.classes, place[positions[packed]]), scales, count[packed] > 0, wanted)
+        if packed.all():
+            return SummaryArrays(names, count, *unpacked)
+        arrays = [np.empty(shape, np.float32) for _ in fields]
         for array, field, values in zip(arrays, fields, unpacked, strict=True):
             array[packed] = values
             array[~packed] = rows(field, place[positions[~packed]])

@@ -66,7 +66,7 @@ class MatrixQuery:
 def answer_matrix(snapshot: SnapshotReader, query: MatrixQuery) -> Matrix | QuantizedMatrix:
     """The matrix that a query asks for. Raises as `matrix`."""
     if query.quantized is not None:
-        whole = matrix(snapshot, query.layer, query.rows, query.sort, query.prefix, [query.quantized])
+        whole = matrix(snapshot, query.layer, query.rows, query.sort, query.prefix, [query.quantized], always=())
         return _quantize(snapshot, query, query.quantized, whole)
     # Neurons by their index are known before anything is computed: then the others need not be.
     if query.sort.by == "index" and query.window is not None and query.window.start < query.window.stop:

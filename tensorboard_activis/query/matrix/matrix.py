@@ -100,11 +100,13 @@ def matrix(
     prefix: int | None = None,
     wanted: Collection[str] = DEFAULT,
     window: slice | None = None,
+    always: Collection[str] = ALWAYS,
 ) -> Matrix:
     """Statistics of every neuron over each row: exact for declared subsets, from the sample for expressions.
 
     With `prefix`, from the first so many rows of the sample, which are a uniform sample themselves: a first answer that comes in
     milliseconds however many there are. Single instances are what they are. `mean` and `std` come whether `wanted` or not.
+    `always` without "std": packed deviations that nobody wants are NaN.
     With `window` only these neurons are computed; they stand by their index, whatever the sort, and `order`
     is that of the index.
 
@@ -126,7 +128,13 @@ def matrix(
     summed = [i for i, row in enumerate(rows) if row.expression is not None or (every_set and row.instance is None)]
     # What is read is float32 already; a matrix of a thousand rows is not made larger than that.
     precise = np.float64 if summed else np.float32
-    arrays = {name: np.full(shape, np.nan, precise if name in ALWAYS else np.float32) for name in computed}
+    # Nothing but declared subsets, each once: what the summaries hold is the matrix.
+    whole = window is None and not summed and 0 < len(rows) == len({row.subset for row in rows} - {None})
+    arrays = {
+        name: np.full(shape, np.nan, precise if name in ALWAYS else np.float32)
+        for name, entry in computed.items()
+        if not whole or entry.of_summary is None
+    }
     # Summaries are all that declared subsets need.
     reads = bool(summed) or any(row.instance is not None for row in rows)
     activations = snapshot.activations(layer)[:, columns] if reads else np.zeros((0, shape[1]), np.float16)
@@ -141,7 +149,13 @@ def matrix(
         count[summed], n[summed] = moments.count, np.count_nonzero(masks, axis=1)
         error[summed] = half_width(moments.std, moments.count, masks.shape[1] / max(1, seen))
     declared = {row.subset: subset_index(snapshot, row.subset) for row in rows if row.subset is not None}
-    summary = snapshot.summary_of(layer, list(declared.values())) if declared else None
+    needed = {*always, *wanted, "mean"}
+    if (sort or Sort()).by == "difference":
+        needed.add("std")
+    summary = snapshot.summary_of(layer, list(declared.values()), needed) if declared else None
+    if whole and summary is not None:
+        arrays |= {name: entry.of_summary(summary) for name, entry in computed.items() if entry.of_summary is not None}
+        count[:] = summary.count
     place = {name: index for index, name in enumerate(declared)}
     for index, row in enumerate(rows):
         if row.instance is not None:
@@ -154,11 +168,12 @@ def matrix(
             sources[index] = RowSource("instance", 1, seen)
         elif row.subset is not None and summary is not None:
             position = declared[row.subset]
-            for name, entry in computed.items():
-                if entry.of_summary is not None:
-                    arrays[name][index] = entry.of_summary(summary)[place[row.subset], columns]
-            counted = summary.count[place[row.subset]]
-            count[index], error[index] = counted if counted.size == 1 else counted[columns], 0
+            if not whole:
+                for name, entry in computed.items():
+                    if entry.of_summary is not None:
+                        arrays[name][index] = entry.of_summary(summary)[place[row.subset], columns]
+                counted = summary.count[place[row.subset]]
+                count[index], error[index] = counted if counted.size == 1 else counted[columns], 0
             n[index] = snapshot.record.subsets[position].count
             sources[index] = RowSource("exact", int(n[index]), seen, snapshot.is_packed(layer, position))
         else:
@@ -177,7 +192,7 @@ def matrix(
         effect=None if ordered.effect is None else ordered.effect.astype(np.float32),
         complete=complete,
         optimal=ordered.optimal,
-        statistics={name: array.astype(np.float32, copy=False) for name, array in arrays.items()},
+        statistics={name: arrays[name].astype(np.float32, copy=False) for name in computed},
         error=error,
     )
 

@@ -15,6 +15,8 @@ KINDS: tuple[ScaleKind, ...] = ("z", "unit", "raw")
 _SAMPLED = 50_000
 #: Values worked on at once: a few megabytes, however large the matrix is.
 _AT_ONCE = 1 << 19
+#: Rounding to float32 moves a value by at most 1e-7 of its distance from zero; and a factor that float32 holds.
+_MOST_AWAY, _LARGEST = 1e3, 1e30
 _LEADS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 
@@ -80,14 +82,17 @@ def scale_of(
         end: of raw values, where it is known; else the 99th percentile of the sizes, rounded up.
     """
     offset, factor = {"z": _deviations, "unit": _ranges}.get(kind, _nothing)(values, reference)
-    low, high, size, missing = np.inf, -np.inf, 0.0, 0
+    missing, lowest, highest = 0, np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
     for rows in _blocks(values, np.arange(len(values))):
-        known = np.isfinite(values[rows])
-        missing += known.size - int(np.count_nonzero(known))
-        on = _on_scale(values[rows], offset, factor)
-        low = min(low, on.min(initial=np.inf, where=known))
-        high = max(high, on.max(initial=-np.inf, where=known))
-        size = max(size, np.abs(values[rows]).max(initial=0, where=known))
+        block, unknown = _known(values[rows])
+        missing += unknown
+        lowest = np.fmin(lowest, np.fmin.reduce(block, axis=0))
+        highest = np.fmax(highest, np.fmax.reduce(block, axis=0))
+    # Each neuron's values keep their order on the scale.
+    known = np.isfinite(lowest)
+    low = _on_scale(lowest[None], offset, factor).min(initial=np.inf, where=known)
+    high = _on_scale(highest[None], offset, factor).max(initial=-np.inf, where=known)
+    size = max(np.abs(ends).max(initial=0, where=known) for ends in (lowest, highest))
     both = bool(kind == "z" or (kind == "raw" and (signed or low < 0)))
     if kind == "unit":
         last = 1.0
@@ -123,11 +128,29 @@ def _blocks(values: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
         yield rows[start : start + step]
 
 
+def _known(block: np.ndarray) -> tuple[np.ndarray, int]:
+    """A block of values with NaN for all that is not finite, and how many these are."""
+    finite = np.isfinite(block)
+    unknown = finite.size - int(np.count_nonzero(finite))
+    return (np.where(finite, block, np.nan) if unknown else block), unknown
+
+
 def _on_scale(values: np.ndarray, offset: np.ndarray | None, factor: np.ndarray | None) -> np.ndarray:
     if offset is None or factor is None:
         return values
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isfinite(values), (values - offset) * factor, np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if values.dtype == np.float32 and _fits(offset, factor):
+            scaled = values - offset.astype(np.float32)
+            scaled *= factor.astype(np.float32)
+        else:
+            scaled = (values - offset) * factor
+    return scaled if np.isfinite(values).all() else np.where(np.isfinite(values), scaled, np.nan)
+
+
+def _fits(offset: np.ndarray, factor: np.ndarray) -> bool:
+    """Whether float32 is precise enough: no mean is so many deviations, or ranges, from zero that rounding it would show."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool((np.abs(offset * factor) < _MOST_AWAY).all() and (np.abs(factor) < _LARGEST).all())
 
 
 def _nothing(values: np.ndarray, reference: Sequence[int]) -> tuple[None, None]:
@@ -139,13 +162,18 @@ def _deviations(values: np.ndarray, reference: Sequence[int]) -> tuple[np.ndarra
     total, squares, n = (np.zeros(values.shape[1]) for _ in range(3))
     rows = np.asarray(reference, int)
     for block in _blocks(values, rows):
-        known = np.isfinite(values[block])
-        total += values[block].sum(axis=0, dtype=np.float64, where=known)
-        n += known.sum(axis=0)
+        known, unknown = _known(values[block])
+        if unknown:
+            n += np.isfinite(known).sum(axis=0)
+            total += np.nansum(known, axis=0, dtype=np.float64)
+        else:
+            n += len(block)
+            total += known.sum(axis=0, dtype=np.float64)
     offset = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
     for block in _blocks(values, rows):
-        known = np.isfinite(values[block])
-        squares += ((np.where(known, values[block], offset) - offset) ** 2).sum(axis=0)
+        known, unknown = _known(values[block])
+        away = known - offset
+        squares += np.einsum("ij,ij->j", away, away) if not unknown else np.nansum(away**2, axis=0)
     deviation = np.sqrt(squares / np.maximum(n, 1))
     spread = (deviation > 1e-7 * np.abs(offset)) & (deviation > 0)
     return offset, np.divide(1, deviation, out=np.zeros_like(deviation), where=spread)
