@@ -124,6 +124,23 @@ def test_wheel_carries_results(wheel: Path):
     assert [name for name in names if Path(name).name.startswith(".") or "node_modules" in name] == []
 
 
+def test_wheel_names_the_packages_whose_code_is_in_it(wheel: Path):
+    """Name, version and licence as in the lock file, the licence's text below; at least what the front end depends on."""
+    with zipfile.ZipFile(wheel) as archive:
+        notices = archive.read("tensorboard_activis/serve/static/NOTICES.txt").decode()
+    _, *parts = notices.split("-" * 80)
+    locked = json.loads((ROOT / "frontend/package-lock.json").read_text())["packages"]
+    named = set()
+    for part in parts:
+        title, _, text = part.strip().partition("\n")
+        name, version, licence = re.fullmatch(r"(\S+) (\S+) \((\S+)\)", title).groups()  # type: ignore[union-attr]
+        package = locked[f"node_modules/{name}"]
+        assert (package["version"], package["license"]) == (version, licence)
+        assert "Permission is hereby granted" in text or "Licensed under the Apache License" in text
+        named.add(name)
+    assert set(json.loads((ROOT / "frontend/package.json").read_text())["dependencies"]) <= named
+
+
 def test_front_end_is_small(wheel: Path):
     """Gzipped: at most 110 KB that the first picture needs; in all at most 195 KB, where 150 are the aim."""
     with zipfile.ZipFile(wheel) as archive:
