@@ -112,66 +112,87 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def measure(number: int) -> dict[str, float]:
-    """The figures of so many layers."""
-    figures: dict[str, float] = {}
+    """The figures of so many layers; those of driver and reader are of a process of their own, for their memory."""
     collector, seconds = evaluated_part(number)
-    figures["statistics of a part, s"] = seconds
-    decided = collector.decided
     contribution = collector.contribution()
-    del collector
-    figures["first contribution, MB"] = size(contribution) / 1e6
     late = as_of(contribution, 600, np.uint64(2**64 // (600 * PART // SAMPLE)))
-    figures["contribution midway, MB"] = size(late) / 1e6
+    figures = {
+        "statistics of a part, s": seconds,
+        "first contribution, MB": size(contribution) / 1e6,
+        "contribution midway, MB": size(late) / 1e6,
+    }
     with tempfile.TemporaryDirectory() as where:
-        recorder = Recorder(where, graph(number), layers(number), sample=SAMPLE, positions=0, strict=True)
-        before = memory()
-        merged = 0.0
-        for step in range(1, WRITTEN + 1):
-            with recorder.snapshot(step) as driver:
-                driver.decide_as(decided)
-                driver.merge(contribution)
-                for part in range(1, PARTS if step == 1 else 2):
-                    other = as_of(contribution, part, driver.collected.sample.bound)
-                    merged += timed(lambda other=other, driver=driver: driver.merge(other))[1]  # type: ignore[misc]
-                if step == 1:
-                    figures["merge of a part, s"] = merged / (PARTS - 1)
-                    figures["driver before writing, GB"] = memory() - before
-                begin = time.process_time()
-            figures["write a step, s"] = time.process_time() - begin
-        figures["driver at most, GB"] = memory("VmHWM") - before
-        recorder.close()
-        files = sum(path.stat().st_size for path in Path(where).rglob("*") if path.is_file())
-        figures["a step on disk, MB"] = files / WRITTEN / 1e6
-        del driver
-        run, figures["open the run, s"] = timed(lambda: open_run(where))
-        snapshot = run.latest
-        figures["reader, MB"] = 0.0
-        rows = ["all", "correct", "wrong", *[str(index) for index in range(997)]]
-        start = memory()
-        matrix, figures["matrix of 1,000 rows, s"] = timed(lambda: snapshot.matrix("layer0", rows, statistics=["mean"]))
-        assert matrix.mean.shape == (1_000, NEURONS)
-        _, figures["one neuron over the steps, s"] = timed(lambda: snapshot.history("layer0", rows[:12], neuron=0))
-        figures["reader, MB"] = (memory("VmRSS") - start) * 1024
+        made = Path(where) / "part"
+        made.write_bytes(pickle.dumps((collector.decided, contribution), 5))
+        return figures | in_process("drive", number, where) | in_process("read", number, where)
+
+
+def drive(number: int, where: Path) -> dict[str, float]:
+    """What the driver does: merges parts, and writes."""
+    before = memory()
+    decided, contribution = pickle.loads((where / "part").read_bytes())
+    log_dir, merged, written = where / "run", 0.0, 0.0
+    recorder = Recorder(log_dir, graph(number), layers(number), sample=SAMPLE, positions=0, strict=True)
+    recorder.quiet = True
+    figures: dict[str, float] = {}
+    for step in range(1, WRITTEN + 1):
+        with recorder.snapshot(step) as driver:
+            driver.decide_as(decided)
+            driver.merge(contribution)
+            for part in range(1, PARTS if step == 1 else 2):
+                other = as_of(contribution, part, driver.collected.sample.bound)
+                merged += timed(lambda other=other, driver=driver: driver.merge(other))[1]  # type: ignore[misc]
+            if step == 1:
+                figures["merge of a part, s"] = merged / (PARTS - 1)
+                figures["driver while it merges, GB"] = memory() - before
+            begin = time.process_time()
+        written += time.process_time() - begin
+    recorder.close()
+    files = sum(path.stat().st_size for path in log_dir.rglob("*") if path.is_file())
+    figures["write a step, s"] = written / WRITTEN
+    figures["driver at most, GB"] = memory("VmHWM") - before
+    figures["a step on disk, MB"] = files / WRITTEN / 1e6
+    return figures
+
+
+def read(number: int, where: Path) -> dict[str, float]:
+    """What the reader does."""
+    before = memory()
+    run, opened = timed(lambda: open_run(where / "run"))
+    snapshot = run.latest
+    rows = ["all", "correct", "wrong", *[str(index) for index in range(997)]]
+    matrix, asked = timed(lambda: snapshot.matrix("layer0", rows, statistics=["mean"]))
+    assert matrix.mean.shape == (1_000, NEURONS)
+    _, followed = timed(lambda: snapshot.history("layer0", rows[:12], neuron=0))
+    return {
+        f"open {WRITTEN} steps, s": opened,
+        "matrix of 1,000 rows, s": asked,
+        f"one neuron over {WRITTEN} steps, s": followed,
+        "reader at most, GB": memory("VmHWM") - before,
+    }
+
+
+def in_process(what: str, number: int, *more: str) -> dict[str, float]:
+    """The figures of a process of its own."""
+    command = [sys.executable, __file__, what, str(number), *more]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, float] = json.loads(done.stdout)
     return figures
 
 
 def main() -> None:
     if len(sys.argv) > 2:  # in a process of its own
-        print(json.dumps(measure(int(sys.argv[2]))))
+        number, where = int(sys.argv[2]), [Path(each) for each in sys.argv[3:]]
+        print(json.dumps({"measure": measure, "drive": drive, "read": read}[sys.argv[1]](number, *where)))  # type: ignore[operator]
         return
-    most = int(sys.argv[1]) if len(sys.argv) > 1 else 4
-    found = {}
-    for number in (max(1, most // 2), most):
-        command = [sys.executable, __file__, "measure", str(number)]
-        found[number] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-    small, large = found.values()
-    few, many = found
+    many = int(sys.argv[1]) if len(sys.argv) > 1 else 4
+    few = max(1, many // 2)
+    small, large = in_process("measure", few), in_process("measure", many)
     print(f"{'':<36}{few:>5} layers {many:>5} layers {LAYERS:>8} by the law")
     for name in large:
         each = (large[name] - small[name]) / (many - few)
         print(f"{name:<36}{small[name]:>12,.3f} {large[name]:>12,.3f} {large[name] + each * (LAYERS - many):>12,.2f}")
-    parts = INSTANCES / PART
-    print(f"{parts:,.0f} parts of {PART:,} rows; {STEPS:,} steps")
+    print(f"{INSTANCES / PART:,.0f} parts of {PART:,} rows; {STEPS:,} steps")
 
 
 if __name__ == "__main__":

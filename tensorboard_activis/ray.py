@@ -59,7 +59,7 @@ def log(
     A batch, as functions of a batch get it, is a dict of numpy arrays [rows, ...] by column.
 
     Arguments:
-        log_dir: the run's directory, such as `logs/run1`, on this machine: this process writes the files.
+        log_dir: the run's directory, such as `logs/run1`, or an address such as `s3://bucket/run1`: this process writes the files.
         step: training step.
         model: a function without arguments that makes or loads the model, PyTorch's or Keras's; called once on each actor. It
             moves the model to a GPU itself.

@@ -8,8 +8,10 @@ import pytest
 
 pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install 'tensorboard-activis[ray]'")
 
-# Before Ray is started: it asks no token of its own workers, and tells nobody that it was used.
+# Before Ray is started: it asks no token of its own workers, tells nobody that it was used, and its workers do not give way to all
+# else that runs.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+os.environ.setdefault("RAY_worker_niceness", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 

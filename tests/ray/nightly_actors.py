@@ -1,5 +1,7 @@
 """Any number of actors, also of which one is killed, log what one process logs; a run that fails publishes nothing."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +167,14 @@ def test_a_part_is_taken_once() -> None:
     pool._accepted = set()
     evaluated = Evaluated(4, None)
     assert [pool.accept(evaluated), pool.accept(evaluated), pool.accept(Evaluated(5, None))] == [True, False, True]
+
+
+def test_the_example(tmp_path: Path) -> None:
+    """In a process of its own, which starts a cluster of its own."""
+    command = [sys.executable, "examples/ray_imagenet_like.py", "--instances", "3000", "--log-dir", str(tmp_path)]
+    subprocess.run(command, check=True, timeout=900, cwd=Path(__file__).parents[2])
+    run = open_run(tmp_path)
+    assert run.steps == [30, 120]
+    assert run.latest.record.seen == 3000
+    assert run.latest.record.metrics["accuracy"] > 0.5
+    assert {subset.name for subset in run.latest.record.subsets} >= {"north", "south"}
