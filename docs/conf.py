@@ -1,42 +1,80 @@
 """Sphinx's configuration for the documentation: Markdown pages, and an API reference made of the docstrings. See `make docs`."""
 
+import os
 import re
+from pathlib import Path
 
 from tensorboard_activis import __version__
+
+SITE = Path(__file__).resolve().parent
+#: Documents that lie elsewhere in the repository, and the pages that show them: between `<!-- contents of … -->` and
+#: `<!-- end of contents -->` a page has a link for who reads it in the repository.
+SHOWN = {
+    "benchmarks/README.md": "know/performance.md",
+    "SECURITY.md": "know/security.md",
+    "CHANGELOG.md": "know/changes.md",
+}
+_CONTENTS = re.compile(r"<!-- contents of (\S+) -->.*?<!-- end of contents -->", re.DOTALL)
+_LINK = re.compile(r"(?<=\]\()([^()#\s]+)(?=[)#])")
 
 project = "ActiVis for TensorBoard"
 author = "the authors of ActiVis for TensorBoard"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns: list[str] = []
-
-# Pages are linked as on a code host: `page.md#a-heading`, which a build with -n checks.
+# Pages are linked as on a code host: `page.md#a-heading`; a build with -n refuses what leads nowhere.
 myst_heading_anchors = 4
-myst_enable_extensions = ["deflist"]
 
 # Docstrings put names and code between single backquotes.
 default_role = "code"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 autodoc_member_order = "bysource"
-autodoc_class_signature = "mixed"
-autodoc_typehints = "signature"
 autodoc_default_options = {"members": True}
-# Types of other packages, and our own internal ones, have no page here; links between the pages are checked all the same.
+# Types in signatures: those of other packages, and our own internal ones, have no page here.
 nitpick_ignore_regex = [("py:.*", ".*")]
 
-html_theme = "furo"
+html_theme = "furo"  # light and dark; its search runs in the browser, from files
 html_title = f"ActiVis for TensorBoard {version}"
 html_copy_source = False
-html_show_sourcelink = False
-html_theme_options = {"navigation_with_keys": True}
 
 
-def _as_rst(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Lets a docstring name `*args` and globs such as `layer2.*` outside of code."""
-    lines[:] = [re.sub(r"(?<![`*\w\\])\*(?=[\w.])", r"\\*", line) for line in lines]
+def _read(app: object, page: str, content: list[str]) -> None:
+    """Puts documents of elsewhere in their place, and has links to them lead to the pages that show them."""
+    here = (SITE / page).parent
+    text = _relinked(content[0], here, here)
+
+    def shown(found: re.Match[str]) -> str:
+        source = SITE.parent / found[1]
+        _, _, body = source.read_text(encoding="utf-8").partition("\n")  # the page has a title of its own
+        return _relinked(body, source.parent, here)
+
+    content[0] = _CONTENTS.sub(shown, text)
+
+
+def _relinked(text: str, source: Path, page: Path) -> str:
+    """A text of one directory, with relative links as they are for a page in another."""
+
+    def target(found: re.Match[str]) -> str:
+        if "://" in found[1] or found[1].startswith("mailto:"):
+            return found[1]
+        path = (source / found[1]).resolve()
+        name = path.relative_to(SITE.parent).as_posix()
+        return os.path.relpath(SITE / SHOWN[name] if name in SHOWN else path, page)
+
+    return _LINK.sub(target, text)
+
+
+def _docstring(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Takes a shape such as [*sizes, neurons] as it stands, and the example of a module, which begins with an import, as code."""
+    lines[:] = [re.sub(r"(?<=[\[ ])\*(?=\w+ )", r"\\*", line) for line in lines]
+    start = next((at for at, line in enumerate(lines) if line.startswith("from tensorboard_activis")), None)
+    if what != "module" or start is None:
+        return
+    end = next((at for at in range(start, len(lines)) if lines[at] and lines[at][0].isupper()), len(lines))
+    lines[start:end] = [".. code-block:: python", "", *("    " + line for line in lines[start:end]), ""]
 
 
 def setup(app: object) -> None:
-    app.connect("autodoc-process-docstring", _as_rst)  # type: ignore[attr-defined]
+    app.connect("source-read", _read)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-docstring", _docstring)  # type: ignore[attr-defined]

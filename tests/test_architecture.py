@@ -26,12 +26,6 @@ def test_files_that_are_named_exist(page: str) -> None:
     assert [name for name in named if not any(any(place.glob(name)) for place in places)] == []
 
 
-@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_links_lead_to_files(page: str) -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / page).read_text())
-    assert [link for link in links if "://" not in link and not (ROOT / link).is_file()] == []
-
-
 def test_every_package_has_its_place() -> None:
     packages = {f"{path.name}/" for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert packages <= set(paths("ARCHITECTURE.md"))

@@ -31,7 +31,7 @@ PUBLIC = {
     f"{NAME}.transformers": {"ActiVisCallback"},
 }
 #: Written for users; the other documents are for developers.
-FOR_USERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOR_USERS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def declared(path: Path) -> list[str] | None:
@@ -91,7 +91,7 @@ def test_architecture_lists_the_public_names():
     assert listed == PUBLIC
 
 
-@pytest.mark.parametrize("path", FOR_USERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FOR_USERS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_documents_for_users_name_nothing_else(path: Path):
     assert undocumented(path.read_text()) == set()
 

@@ -1,0 +1,77 @@
+"""Checks a built documentation site: every public name is in its API reference, with what its docstring says.
+
+python scripts/docs.py build/docs
+"""
+
+import importlib
+import inspect
+import sys
+import typing
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from sphinx.util.inventory import InventoryFile
+
+from tensorboard_activis import errors, open_run
+from tensorboard_activis.query.run import Run
+from tensorboard_activis.query.snapshot import Snapshot
+
+PACKAGE = "tensorboard_activis"
+MODULES = ("", ".torch", ".keras", ".flax", ".lightning", ".transformers", ".errors")
+
+
+def public() -> Iterator[tuple[str, object]]:
+    """Full names that a user may rely on: of modules, of a run and its snapshots, and of what their methods return."""
+    for suffix in MODULES:
+        module = importlib.import_module(PACKAGE + suffix)
+        for name in module.__all__:
+            if not name.startswith("__"):
+                yield f"{PACKAGE}{suffix}.{name}", getattr(module, name)
+    for face in (importlib.import_module(f"{PACKAGE}.{name}").ActiVisLogger for name in ("torch", "flax")):
+        for name in ("log", "close"):
+            yield f"{face.__module__}.ActiVisLogger.{name}", inspect.getattr_static(face, name)
+    for owner in (Run, Snapshot):
+        for name in dir(owner):
+            if not name.startswith("_"):
+                member = inspect.getattr_static(owner, name)
+                yield f"{owner.__module__}.{owner.__name__}.{name}", member
+                yield from ((f"{each.__module__}.{each.__qualname__}", each) for each in answers(member))
+
+
+def answers(member: object) -> Iterator[type]:
+    """Our own dataclasses in what a method or property returns."""
+    match member:
+        case property(fget=function) | cached_property(func=function):
+            pass
+        case staticmethod() | classmethod():
+            function = member.__func__
+        case _:
+            function = member
+    queue = [typing.get_type_hints(function).get("return")] if inspect.isfunction(function) else []
+    while queue:
+        hint = queue.pop()
+        queue += typing.get_args(hint)
+        if inspect.isclass(hint) and hint.__module__.startswith(PACKAGE) and "read" not in hint.__module__.split("."):
+            yield hint
+
+
+def main(site: Path) -> int:
+    with (site / "objects.inv").open("rb") as file:
+        inventory = InventoryFile.load(file, "", lambda base, place: place)
+    documented = {name for kind, names in inventory.items() if kind.startswith("py:") for name in names}
+    names = dict(public())
+    assert names[f"{PACKAGE}.open_run"] is open_run
+    assert f"{errors.__name__}.ActiVisError" in names
+    missing = sorted(name for name in names if name not in documented)
+    silent = sorted(name for name, member in names.items() if not inspect.getdoc(member))
+    for name in missing:
+        print(f"{name} is public and has no place in docs/api", file=sys.stderr)
+    for name in silent:
+        print(f"{name} is public and has no docstring", file=sys.stderr)
+    print(f"{len(names) - len(missing)} of {len(names)} public names are documented")
+    return 1 if missing or silent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
