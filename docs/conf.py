@@ -15,6 +15,8 @@ SHOWN = {
     "CHANGELOG.md": "know/changes.md",
 }
 _CONTENTS = re.compile(r"<!-- contents of (\S+) -->.*?<!-- end of contents -->", re.DOTALL)
+_READERS = {"Run", "Snapshot", "SnapshotReader"}
+_NAMED = (SITE / "python.md").read_text(encoding="utf-8")
 _LINK = re.compile(r"(?<=\]\()([^()#\s]+)(?=[)#])")
 
 project = "ActiVis for TensorBoard"
@@ -75,6 +77,15 @@ def _docstring(app: object, what: str, name: str, obj: object, options: object, 
     lines[start:end] = [".. code-block:: python", "", *("    " + line for line in lines[start:end]), ""]
 
 
+def _is_internal(app: object, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
+    """Leaves out what a run and its snapshots have for our own use: public is what python.md names."""
+    function = getattr(obj, "fget", None) or getattr(obj, "func", None) or obj  # of a property
+    owner = getattr(function, "__qualname__", "").partition(".")[0]
+    internal = owner in _READERS and not re.search(rf"\.{re.escape(name)}\b", _NAMED)
+    return True if internal else None
+
+
 def setup(app: object) -> None:
     app.connect("source-read", _read)  # type: ignore[attr-defined]
+    app.connect("autodoc-skip-member", _is_internal)  # type: ignore[attr-defined]
     app.connect("autodoc-process-docstring", _docstring)  # type: ignore[attr-defined]

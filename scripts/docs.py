@@ -5,6 +5,7 @@ python scripts/docs.py build/docs
 
 import importlib
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from tensorboard_activis.query.run import Run
 from tensorboard_activis.query.snapshot import Snapshot
 
 PACKAGE = "tensorboard_activis"
-MODULES = ("", ".torch", ".keras", ".flax", ".lightning", ".transformers", ".errors")
+GUIDE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+MODULES = ("", ".ray", ".torch", ".keras", ".flax", ".lightning", ".transformers", ".errors")
 
 
 def public() -> Iterator[tuple[str, object]]:
@@ -31,9 +33,10 @@ def public() -> Iterator[tuple[str, object]]:
     for face in (importlib.import_module(f"{PACKAGE}.{name}").ActiVisLogger for name in ("torch", "flax")):
         for name in ("log", "close"):
             yield f"{face.__module__}.ActiVisLogger.{name}", inspect.getattr_static(face, name)
+    guide = GUIDE.read_text(encoding="utf-8")
     for owner in (Run, Snapshot):
         for name in dir(owner):
-            if not name.startswith("_"):
+            if not name.startswith("_") and re.search(rf"\.{name}\b", guide):
                 member = inspect.getattr_static(owner, name)
                 yield f"{owner.__module__}.{owner.__name__}.{name}", member
                 yield from ((f"{each.__module__}.{each.__qualname__}", each) for each in answers(member))

@@ -43,7 +43,7 @@ def test_every_page_can_be_reached() -> None:
         page = queue.pop()
         for target in links(page.read_text()):
             path = Path(os.path.normpath(page.parent / target.partition("#")[0]))
-            if path.suffix == ".md" and path.is_relative_to(DOCS) and path not in reached:
+            if path.suffix == ".md" and path.is_relative_to(DOCS) and path.is_file() and path not in reached:
                 reached.add(path)
                 queue.append(path)
     assert set(DOCS.rglob("*.md")) == reached

@@ -1,5 +1,8 @@
 """The pages of docs/start: each is a program that runs as it stands, and logs what it says."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +83,21 @@ def test_the_page_of_flax(somewhere: Path) -> None:
     run = run_page("flax")
     assert run.steps == [0, 1, 2]
     assert list(run.latest.layers)[-1] == "head"
+
+
+def test_the_page_of_ray(somewhere: Path) -> None:
+    """In a process of its own, with a small cluster."""
+    pytest.importorskip("ray.data")
+    cluster = "ray.init(num_cpus=3, include_dashboard=False, object_store_memory=150 << 20, log_to_driver=False)"
+    (somewhere / "evaluate.py").write_text(f"import ray\n{cluster}\n{program('ray')}")
+    settings = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    command = [sys.executable, "evaluate.py"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = open_run("logs/run1")
+    assert run.steps == [0]
+    assert run.latest.record.seen == EVALUATED
+    assert list(run.latest.layers)[-1] == "2"
 
 
 def test_the_page_of_torchrun(somewhere: Path) -> None:
