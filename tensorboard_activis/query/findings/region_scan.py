@@ -156,23 +156,32 @@ def layer_values(half: np.ndarray) -> np.ndarray | None:
 def held_out(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Held-out predictions by ridge regression in five folds, float64 [instances, targets].
 
-    Of the inverse of the whole system, the part of a fold gives what the regression without the fold misses there.
+    Of the inverse of the whole system, the part of a fold gives what the regression without the fold misses there. Where there are
+    fewer neurons than instances, it comes from the inverse of the neurons' products (the Woodbury identity).
 
     Arguments:
         values: float32 [instances, neurons], centred.
         wanted: [instances, targets].
     """
-    n = len(values)
-    system = (values @ values.T).astype(np.float64)
-    system[np.diag_indices(n)] += _RIDGE * float(np.trace(system)) / n
+    n, neurons = values.shape
+    few = neurons < n
+    system = (values.T @ values if few else values @ values.T).astype(np.float64)
+    ridge = _RIDGE * float(np.trace(system)) / n
+    system[np.diag_indices(len(system))] += ridge
     check_time()
     inverse = np.linalg.inv(system)
-    whole = inverse @ wanted
+    if few:
+        wide = values.astype(np.float64)
+        right = wide @ inverse
+        whole = (wanted - right @ (wide.T @ wanted)) / ridge
+    else:
+        whole = inverse @ wanted
     predicted = np.empty(whole.shape)
     for fold in range(FOLDS):
         check_time()
         held = np.arange(fold, n, FOLDS)
-        predicted[held] = wanted[held] - np.linalg.solve(inverse[np.ix_(held, held)], whole[held])
+        part = (np.eye(held.size) - right[held] @ wide[held].T) / ridge if few else inverse[np.ix_(held, held)]
+        predicted[held] = wanted[held] - np.linalg.solve(part, whole[held])
     return predicted
 
 

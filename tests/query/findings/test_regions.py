@@ -92,9 +92,10 @@ def test_errors_where_the_score_is_low_are_no_region(tmp_path: Path) -> None:
     assert regions(run_of(tmp_path, 0.0, unsure=True)[0]) == []
 
 
-def test_held_out_predictions_are_those_of_scikit_learn() -> None:
+@pytest.mark.parametrize("neurons", [30, 150])  # fewer than instances, and more
+def test_held_out_predictions_are_those_of_scikit_learn(neurons: int) -> None:
     random = np.random.default_rng(0)
-    values = random.normal(size=(103, 30)).astype(np.float32)
+    values = random.normal(size=(103, neurons)).astype(np.float32)
     values -= values.mean(axis=0)
     wanted = random.normal(size=(103, 4))
     ridge = 0.1 * (values.astype(float) ** 2).sum() / 103
