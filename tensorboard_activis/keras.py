@@ -12,12 +12,13 @@ import numpy as np
 
 from tensorboard_activis.alerts.published import after_snapshot
 from tensorboard_activis.capture.face import with_options
-from tensorboard_activis.capture.health import HealthLog
+from tensorboard_activis.capture.graph.layers import feed_relu
+from tensorboard_activis.capture.health import KERAS_EVERY, HealthLog
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
 from tensorboard_activis.capture.keras.data.fitting import callers, fit_frame
-from tensorboard_activis.capture.keras.health import KerasHealth
+from tensorboard_activis.capture.keras.health.training import KerasHealth
 from tensorboard_activis.capture.keras.instances import Texts
 from tensorboard_activis.capture.keras.model.building import check_call, is_built
 from tensorboard_activis.capture.layer_table import Layers
@@ -129,10 +130,21 @@ class ActiVisCallback(keras.callbacks.Callback):
         else:
             exclusively(self._prepare)
 
-        every = health_interval(self._options["health"])
-        if every is not None:
-            self._health_log = HealthLog(lambda: exclusively(self._prepare).session, every)
-            self._health = KerasHealth(self.model, self._health_log, self._training_steps())
+        self._health = self._begin_health()
+
+    def _begin_health(self) -> KerasHealth | None:
+        every = health_interval(self._options["health"], KERAS_EVERY)
+        if every is None:
+            return None
+        fit = self._training
+
+        def relus(names: list[str]) -> set[str]:
+            graph = self.graph
+            known = set() if graph is None else {node.key for node in graph.nodes}
+            return set() if graph is None else feed_relu(graph, [name for name in names if name in known])
+
+        self._health_log = HealthLog(lambda: exclusively(self._prepare).session, every)
+        return KerasHealth(self.model, self._health_log, self._training_steps(), relus, lambda: fit_frame() is fit)
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """With `health`, looks at the weights before some of the steps."""

@@ -24,6 +24,7 @@ TESTS = (
     "test_keras.py::test_snapshots_of_fit_agree_with_predict",
     "test_keras.py::test_several_inputs_and_outputs_from_a_data_set",
     "test_keras.py::test_second_fit_goes_on",
+    "test_keras_health.py",
     "test_keras_instances.py::test_tokens_are_counted_where_the_model_s_mask_is",
     "test_keras_instances.py::test_pinned_are_kept_beside_the_sample_and_in_no_summary",
     "test_keras_manners.py::test_training_is_bit_identical_with_and_without",
@@ -61,6 +62,9 @@ def test_mirrored_strategy_on_two_devices(tmp_path):
         model.set_weights([weights[f"arr_{number}"] for number in range(len(weights.files))])
     run = open_run(tmp_path)
     assert run.steps == [5, 10]
+    assert "Under a distribution strategy" in run.health.notes[0]
+    assert np.isnan(run.health.of("gradient_norm", "logits")).all()
+    assert (run.health.of("update_ratio", "logits") > 0).all()
     rows = np.asarray(run.latest.instances["id"])
     assert sorted(rows) == list(range(70))
     assert [NAMES.index(name) for name in run.latest.instances["label"].to_pylist()] == Y[rows].tolist()
@@ -84,6 +88,6 @@ def log_mirrored(directory: str) -> None:
     with strategy.scope():
         keras.utils.set_random_seed(1)
         model = network()
-    callback = ActiVisCallback(directory, X, Y, class_names=NAMES, sample=None, batch_size=32, strict=True)
+    callback = ActiVisCallback(directory, X, Y, class_names=NAMES, sample=None, batch_size=32, strict=True, health=1)
     model.fit(X, Y, batch_size=16, epochs=2, verbose=0, callbacks=[callback])
     np.savez(pathlib.Path(directory) / "weights.npz", *model.get_weights())

@@ -106,6 +106,7 @@ FRAMEWORK_ROOMS = {
     "keras/attention": {"keras/model"},
     "keras/graph": {"keras/model", "keras/attention"},
     "keras/depth": {"keras/model", "keras/data", "keras/graph"},
+    "keras/health": {"keras/model", "keras/graph"},
     "keras": {"keras/model", "keras/data", "keras/attention", "keras/graph", "keras/depth"},
     "flax": set(),
     "ray": {"torch", "keras"},  # whichever the user's model is of, once it is made on an actor

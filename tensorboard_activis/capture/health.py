@@ -23,6 +23,8 @@ MEASURES = (
 )
 #: `health=True`: training steps from one measured step to the next.
 DEFAULT_EVERY = 20
+#: The same in Keras, where a measured step is computed twice.
+KERAS_EVERY = 100
 #: After so many measured steps, the next ones are twice as far apart: a run of a million steps stays small.
 DOUBLING = 4_096
 #: Layers that are measured; the others are said.
@@ -118,3 +120,30 @@ class HealthLog:
                         f"ActiVis lost the training health of steps {steps[0]:,} to {steps[-1]:,}; training goes on. "
                         f"{type(error).__name__}: {error} (Said once.)"
                     )
+
+
+def measures_of(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The measures of layers, float32 [measures, layers].
+
+    Arguments:
+        rows: float64 [layers, 7]: of the outputs, sum of squares, kurtosis, share of dead neurons, share of tokens of the busiest
+            expert; sum of squares of the gradients; sums of squares of what changed and of the weights before.
+        counts: int [layers, 4]: values and instances of the outputs, and whether there were gradients and an update.
+    """
+    squares, kurtosis, dead, load, gradient, moved, weights = rows.T
+    values, instances, has_gradient, has_moved = counts.T
+    found = dict.fromkeys(MEASURES, np.full(len(rows), np.nan))
+    with np.errstate(all="ignore"):
+        found["gradient_norm"] = _measured(np.sqrt(gradient), has_gradient > 0)
+        found["activation_norm"] = _measured(np.sqrt(squares / np.maximum(instances, 1)), values > 0)
+        found["activation_rms"] = _measured(np.sqrt(squares / np.maximum(values, 1)), values > 0)
+        found["update_ratio"] = _measured(np.sqrt(moved / weights), (has_moved > 0) & (weights != 0))
+    found["dead_share"], found["expert_load"] = dead, load
+    # All values are equal, or one is not finite: no kurtosis.
+    found["kurtosis"] = np.where(np.isfinite(kurtosis), kurtosis, np.nan)
+    return np.stack([found[measure] for measure in MEASURES]).astype(np.float32)
+
+
+def _measured(values: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """NaN where nothing was measured; infinite where what was measured is not finite."""
+    return np.where(measured, np.where(np.isfinite(values), values, np.inf), np.nan)

@@ -141,7 +141,8 @@ class HealthOptions(TypedDict, total=False):
     Attributes:
         health: training health: of every layer with parameters, every so many training steps, the norm, root mean square and
             kurtosis of what it gives, the share of its neurons that are dead, its gradient, its update against its weights, and the
-            load of experts; in Keras the update, and on torch the gradient. True: every 20 steps; a number: so many; False: none.
+            load of experts. True: every 20 steps, in Keras, where `fit` computes a measured batch a second time, every 100; a
+            number: so many; False: none.
     """
 
     health: bool | int
@@ -341,12 +342,12 @@ def _check_effects(effects: object, share: object) -> None:
         )
 
 
-def health_interval(health: bool | int) -> int | None:
-    """Training steps from one that is measured to the next; None: none is. Raises ConfigurationError."""
+def health_interval(health: bool | int, default: int = DEFAULT_EVERY) -> int | None:
+    """Training steps from one that is measured to the next, for `True` the default; None: none is. Raises ConfigurationError."""
     if health is False or health is None:
         return None
     if health is True:
-        return DEFAULT_EVERY
+        return default
     if not isinstance(health, int) or health < 1:
         raise ConfigurationError(
             f"health must be True, False, or a number of training steps, 1 or more, between measured ones; got {health!r:.60}."

@@ -203,16 +203,23 @@ def _hash(content: Content) -> int:
 def _shared(
     hashes: np.ndarray, near: np.ndarray, complete: bool, processes: Processes
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Hashes, rows and sketches of all processes, and whether all of it was read; a row is of the part of its process."""
+    """Hashes, rows and sketches of all processes, and whether all of it was read.
+
+    A row is of the part of its process; where all have the same, as all read the data set of a loader whole, it counts once.
+    """
     rows = np.arange(hashes.size)
     if processes.size == 1:
         return hashes, rows, near, complete
     own = b"".join(serialize((hashes, near, complete)))
-    parts = [deserialize(each) for each in processes.all_gather(own)]
+    gathered = [deserialize(each) for each in processes.all_gather(own)]
+    parts: list[Any] = []
+    for part in sorted(gathered, key=lambda part: -part[0].size):  # one may have had less time to read
+        if not any(np.array_equal(part[0], other[0][: part[0].size]) for other in parts):
+            parts.append(part)
     # Instances with sketches come first, so that both have the same places.
     order = [(one, slice(0, len(vectors))) for one, vectors, _ in parts]
     rest = [(one, slice(len(vectors), None)) for one, vectors, _ in parts]
     joined = np.concatenate([one[where] for one, where in (*order, *rest)])
     places = np.concatenate([np.arange(one.size)[where] for one, where in (*order, *rest)])
     vectors = np.concatenate([vectors for _, vectors, _ in parts])
-    return joined, places, vectors, all(done for _, _, done in parts)
+    return joined, places, vectors, all(done for _, _, done in gathered)

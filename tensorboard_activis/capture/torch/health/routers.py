@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-_NAMES = ("gate", "router", "wg", "gating", "switch")
-_COUNTS = ("top_k", "num_experts_per_tok", "num_selected_experts", "k")
+from tensorboard_activis.capture.routers import COUNTS, expert_count, is_named_router, whole
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,11 @@ def find_routers(modules: Mapping[str, nn.Module]) -> dict[str, Router]:
     """The routers among modules, by path: named as one, beside experts whose number is known."""
     found = {}
     for path, module in modules.items():
-        name = path.rpartition(".")[2].lower()
-        if name not in _NAMES and "router" not in type(module).__name__.lower():
+        if not is_named_router(path.rpartition(".")[2], type(module).__name__):
             continue
         parent = modules.get(path.rpartition(".")[0])
         experts = _experts(module, parent)
-        count = next(
-            (number for each in (module, parent) for attribute in _COUNTS if (number := _whole(each, attribute))), 1
-        )
+        count = next((number for each in (module, parent) for name in COUNTS if (number := whole(each, name))), 1)
         if experts and count < experts:
             found[path] = Router(experts, count)
     return found
@@ -60,10 +56,4 @@ def _experts(module: nn.Module, parent: nn.Module | None) -> int:
         return len(beside)
     if not isinstance(beside, nn.Module):
         return 0
-    counts = (_whole(each, "num_experts") for each in (module, beside, parent))
-    return next((count for count in counts if count), 0)
-
-
-def _whole(owner: object, attribute: str) -> int:
-    value = getattr(owner, attribute, None)
-    return value if type(value) is int and value > 0 else 0
+    return expert_count(module, beside, parent)

@@ -15,7 +15,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from tensorboard_activis.capture.health import MEASURES, MOST_LAYERS, HealthLog
+from tensorboard_activis.capture.health import MOST_LAYERS, HealthLog, measures_of
 from tensorboard_activis.capture.torch.health.figures import FIGURES, LayerFigures
 from tensorboard_activis.capture.torch.health.routers import find_routers
 from tensorboard_activis.capture.torch.health.weights import gradient_squares, movement_squares, sample
@@ -257,33 +257,7 @@ class TrainingHealth:
         read = {device: values.cpu().numpy().astype(np.float64) for device, values in stacked.items()}
         width = FIGURES + 3
         rows = np.array([read[device][at : at + width] for device, at in where]).reshape(-1, width)
-        self._log.add(step, layers, _measures(rows, np.array(counts, np.int64).reshape(-1, 4)), _number(loss))
-
-
-def _measures(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The measures of layers, float32 [measures, layers].
-
-    Arguments:
-        rows: float64 [layers, sums].
-        counts: int [layers, 4]: values and instances of the outputs, and whether there were gradients and an update.
-    """
-    squares, kurtosis, dead, load, gradient, moved, weights = rows.T
-    values, instances, has_gradient, has_moved = counts.T
-    found = dict.fromkeys(MEASURES, np.full(len(rows), np.nan))
-    with np.errstate(all="ignore"):
-        found["gradient_norm"] = _measured(np.sqrt(gradient), has_gradient > 0)
-        found["activation_norm"] = _measured(np.sqrt(squares / np.maximum(instances, 1)), values > 0)
-        found["activation_rms"] = _measured(np.sqrt(squares / np.maximum(values, 1)), values > 0)
-        found["update_ratio"] = _measured(np.sqrt(moved / weights), (has_moved > 0) & (weights != 0))
-    found["dead_share"], found["expert_load"] = dead, load
-    # All values are equal, or one is not finite: no kurtosis.
-    found["kurtosis"] = np.where(np.isfinite(kurtosis), kurtosis, np.nan)
-    return np.stack([found[measure] for measure in MEASURES]).astype(np.float32)
-
-
-def _measured(values: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """NaN where nothing was measured; infinite where what was measured is not finite."""
-    return np.where(measured, np.where(np.isfinite(values), values, np.inf), np.nan)
+        self._log.add(step, layers, measures_of(rows, np.array(counts, np.int64).reshape(-1, 4)), _number(loss))
 
 
 def _number(value: Any) -> float:

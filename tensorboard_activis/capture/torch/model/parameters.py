@@ -35,6 +35,9 @@ def is_sharded(model: nn.Module) -> bool:
     distributed = [parameter for parameter in model.parameters() if hasattr(parameter, "device_mesh")]
     wrappers = [module for module in model.modules() if type(module).__name__ == "FullyShardedDataParallel"]
     sizes = [parameter.device_mesh.size() for parameter in distributed] + [wrapper.world_size for wrapper in wrappers]
+    # After a forward pass, the parameters of `fully_shard`'s root are whole until the next backward pass.
+    if any(base.__name__ == "FSDPModule" for module in model.modules() for base in type(module).__mro__):
+        sizes.append(torch.distributed.get_world_size())
     return any(size > 1 for size in sizes)
 
 

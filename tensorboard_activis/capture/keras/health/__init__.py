@@ -1,0 +1,1 @@
+"""Training health in Keras: single batches of `fit` are computed a second time, beside the compiled training step."""
