@@ -308,7 +308,7 @@ def test_a_step_that_cannot_be_computed_again_costs_what_it_would_give(tmp_path:
     def failing(*arguments: object) -> None:
         raise ValueError("no second time")
 
-    monkeypatch.setattr(SecondPass, "_forward", failing)
+    monkeypatch.setattr(SecondPass, "_watched", failing)
     plainly = state(fitted([]))
     measured = state(fitted([ActiVisCallback(tmp_path, X, Y, health=1)]))
     assert all(np.array_equal(one, other) for one, other in zip(plainly.values(), measured.values(), strict=True))

@@ -28,7 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a TensorBoard with all of them."""
     logs = tmp_path_factory.mktemp("corpus")
     for name in CASES:
-        write_case(name, logs / name)
+        write_case(CASES[name], logs / name)
     write_run(logs / GOOD, small_data())
     with tensorboard(f"--logdir={logs}") as address:
         yield address

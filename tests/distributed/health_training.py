@@ -45,8 +45,9 @@ def train(model: nn.Module, kind: str, rank: int, size: int) -> None:
         parts = list(zip(x.chunk(2), y.chunk(2), strict=True)) if kind == "accumulated" else [(x, y)]
         optimizer.zero_grad()
         for index, (part, labels) in enumerate(parts):
-            alone = index < len(parts) - 1 and hasattr(model, "no_sync")
-            with model.no_sync() if alone else nullcontext(), torch.autocast("cpu", enabled=scaler is not None):
+            last = index == len(parts) - 1
+            alone: Any = nullcontext if last else getattr(model, "no_sync", nullcontext)
+            with alone(), torch.autocast("cpu", enabled=scaler is not None):
                 loss = F.cross_entropy(model(part), labels) / len(parts)
             (loss if scaler is None else scaler.scale(loss)).backward()
         if scaler is None:
@@ -96,7 +97,8 @@ def with_training_data(where: Path) -> None:
     labels = torch.arange(len(evaluation)) % 3
     data = TensorDataset(train)
     dealt = DataLoader(data, 8, sampler=DistributedSampler(data, shuffle=True))
-    own = DataLoader(TensorDataset(evaluation, labels), 5, sampler=DistributedSampler(evaluation, shuffle=False))
+    parts = TensorDataset(evaluation, labels)
+    own = DataLoader(parts, 5, sampler=DistributedSampler(parts, shuffle=False))
     for name, source in (("dealt", dealt), ("whole", [train]), ("parts", [train.chunk(size)[rank]])):
         with ActiVisLogger(where / name, Net(), own, train_data=source, strict=True) as activis:
             activis.log(0)

@@ -82,6 +82,7 @@ def test_evaluation_instances_in_the_training_data(two: Path, name: str) -> None
     expected = {5: ("same", in_part.get(50, 50)), 6: ("same", 3), 37: ("near", 11)}
     assert {id_: each for id_, each in rows.items() if each[0] != "no"} == expected
     assert len(rows) == 40
+    assert run.latest.record.training is not None
     assert run.latest.record.training.instances == 60
     (found,) = [one for one in run.findings() if one.kind == "duplicates"]
     assert found.title == "3 evaluation instances are in the training data"

@@ -56,11 +56,11 @@ def case(
     return add
 
 
-def write_case(name: str, log_dir: Path) -> None:
+def write_case(one: Case, log_dir: Path) -> None:
     """Writes one of them."""
     with mock.patch("tensorboard_activis.write.arrays.INLINE_BYTES", 0):
         write_run(log_dir, small_data(), (1, 2))
-    CASES[name].spoil(log_dir / metadata.RUN_DIRECTORY)
+    one.spoil(log_dir / metadata.RUN_DIRECTORY)
 
 
 def _one(directory: Path, pattern: str) -> Path:
@@ -68,7 +68,8 @@ def _one(directory: Path, pattern: str) -> Path:
     return found
 
 
-def _forge(directory: Path, tag: str, blob: bytes, step: int = 3) -> None:
+def forge(directory: Path, tag: str, blob: bytes, step: int = 3) -> None:
+    """Adds an event of the newest session."""
     writer = EventWriter(directory, SESSION)
     writer.write_blob(tag, step, blob, 4e9)
     writer.close()
@@ -80,14 +81,14 @@ def _snapshot(directory: Path, change: Callable[[pb.Snapshot], None], step: int 
     message.ParseFromString(codec.encode_snapshot(open_run(directory).snapshot(2).record))
     message.step, message.session = step, SESSION
     change(message)
-    _forge(directory, metadata.SNAPSHOT_TAG, message.SerializeToString(), step)
+    forge(directory, metadata.SNAPSHOT_TAG, message.SerializeToString(), step)
 
 
 def _graph(directory: Path, nodes: list[schema.Node] | pb.Graph) -> None:
     if isinstance(nodes, pb.Graph):
-        _forge(directory, metadata.GRAPH_TAG, nodes.SerializeToString())
+        forge(directory, metadata.GRAPH_TAG, nodes.SerializeToString())
     else:
-        _forge(directory, metadata.GRAPH_TAG, codec.encode_graph(schema.Graph("torch", "Net", tuple(nodes), ())))
+        forge(directory, metadata.GRAPH_TAG, codec.encode_graph(schema.Graph("torch", "Net", tuple(nodes), ())))
 
 
 def _node(key: str, parent: str | None) -> schema.Node:
@@ -125,7 +126,7 @@ def newer_version(directory: Path) -> None:
 
 @case("A snapshot event of 3 bytes cannot be decoded", step=3, whole=(1, 2))
 def bytes_that_are_no_snapshot(directory: Path) -> None:
-    _forge(directory, metadata.SNAPSHOT_TAG, b"\xff\xff\xff")
+    forge(directory, metadata.SNAPSHOT_TAG, b"\xff\xff\xff")
 
 
 @case("that it has 1,099,511,627,776 instances; at most", step=3, whole=(1, 2))
@@ -359,11 +360,13 @@ def numbers_that_are_none(directory: Path) -> None:
 
 def main() -> None:
     """Writes all of them."""
+    from tests.hostile.health_cases import ALL
+
     logs = Path(sys.argv[1])
-    for name in CASES:
-        write_case(name, logs / name)
+    for name, one in ALL.items():
+        write_case(one, logs / name)
     write_run(logs / "good", small_data())
-    print(f"{len(CASES)} malformed runs in {logs}; graph of the good one: {len(small_graph().nodes)} nodes")
+    print(f"{len(ALL)} malformed runs in {logs}; graph of the good one: {len(small_graph().nodes)} nodes")
 
 
 if __name__ == "__main__":

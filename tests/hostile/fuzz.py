@@ -20,7 +20,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from google.protobuf.message import Message
 from tensorboard.compat.proto import event_pb2
 
 from tensorboard_activis import activis_pb2 as pb
@@ -28,6 +30,7 @@ from tensorboard_activis import codec, metadata
 from tensorboard_activis.blobs import Blob, scan
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.health_codec import decode_health
 from tensorboard_activis.read.arrays import whole_file
 from tensorboard_activis.read.tables import read_table
 from tests.hostile import mutations
@@ -145,6 +148,8 @@ class Fuzzer:
                 self._check_answer(served, "runs", {})
             if chance.random() < 0.2:
                 self._check_answer(served, "graph", {"run": "hostile"})
+            if chance.random() < 0.2:
+                self._check_answer(served, "health", {"run": "hostile", "columns": chance.choice((1, 7, 2_000))})
             steps = [blob.step for blob in hostile.blobs if blob.tag == metadata.SNAPSHOT_TAG]
             if not steps:
                 return
@@ -204,8 +209,12 @@ def _question(chance: random.Random) -> tuple[str, dict]:
     )
 
 
-def _kind_of(blob: Blob) -> type[pb.Graph] | type[pb.Snapshot]:
-    return pb.Graph if blob.tag == metadata.GRAPH_TAG else pb.Snapshot
+#: By tag, the message and what reads it.
+_KINDS: dict[str, tuple[type[Message], Callable[[bytes], Any]]] = {
+    metadata.GRAPH_TAG: (pb.Graph, codec.decode_graph),
+    metadata.SNAPSHOT_TAG: (pb.Snapshot, codec.decode_snapshot),
+    metadata.HEALTH_TAG: (pb.Health, decode_health),
+}
 
 
 def _with_blob(seed: Seed, chance: random.Random, change: Callable[[Blob], bytes]) -> Hostile:
@@ -213,12 +222,12 @@ def _with_blob(seed: Seed, chance: random.Random, change: Callable[[Blob], bytes
     at = 0 if chance.random() < 0.2 else chance.randrange(1, len(blobs))
     old = blobs[at]
     new = blobs[at] = Blob(old.tag, old.step, old.wall_time, change(old))
-    decode = codec.decode_graph if new.tag == metadata.GRAPH_TAG else codec.decode_snapshot
+    _, decode = _KINDS[new.tag]
     return Hostile(Seed(seed.name, tuple(blobs), seed.events, seed.files), lambda _: decode(new.content))
 
 
 def _lying_blob(seed: Seed, chance: random.Random) -> Hostile:
-    return _with_blob(seed, chance, lambda blob: mutations.message(blob.content, _kind_of(blob), chance))
+    return _with_blob(seed, chance, lambda blob: mutations.message(blob.content, _KINDS[blob.tag][0], chance))
 
 
 def _damaged_blob(seed: Seed, chance: random.Random) -> Hostile:

@@ -10,7 +10,8 @@ import pytest
 from tensorboard_activis import codec
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.graph import describe_graph
-from tests.hostile.corpus import CASES, deep_graph, write_case
+from tests.hostile.corpus import deep_graph, write_case
+from tests.hostile.health_cases import ALL
 from tests.hostile.route_parameters import ROUTE_PARAMETERS
 from tests.processor_time import at_most
 from tests.records import small_data, write_run
@@ -28,10 +29,10 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return [client.get(route, run="good", step=3, **more).get_data() for route, more in UNCHANGING]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_malformed_run_is_said_and_disturbs_no_other(tmp_path: Path, expected: list[bytes], name: str) -> None:
-    case = CASES[name]
-    write_case(name, tmp_path / "bad")
+    case = ALL[name]
+    write_case(case, tmp_path / "bad")
     write_run(tmp_path / "good", small_data())
     client = Client(tmp_path)
     said: list[str] = []
@@ -51,6 +52,7 @@ def test_a_malformed_run_is_said_and_disturbs_no_other(tmp_path: Path, expected:
     assert good["problems"] == []
     assert [step["problem"] for step in good["steps"]] == [None]
     ask("graph", run="bad")
+    said.append(ask("health", run="bad", columns=7)[1].decode("latin-1"))
     for route, more in ROUTE_PARAMETERS:
         ask(route, run="bad", step=case.step, **more)
     assert re.search(case.said, "\n".join(said)), "\n".join(said)[:3000]

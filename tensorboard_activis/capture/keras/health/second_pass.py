@@ -73,9 +73,9 @@ class SecondPass:
 
         Arguments:
             data: the batch, as the training step gets it.
-            state: on JAX, the values of the variables, as the training step gets them; None elsewhere.
+            state: on JAX, the values of all variables, as the training step gets them; None elsewhere.
         """
-        run = partial(self._step, data) if state is None else partial(self._step, data, *_values(state))
+        run = partial(self._step, data) if state is None else partial(self._step, data, *state)
         # A trace that Ctrl-C interrupts can leave TensorFlow in graph mode.
         return uninterrupted(lambda: within(run, random_states(), backend_variables_restored(self._model)))
 
@@ -86,7 +86,7 @@ class SecondPass:
         values = [tf.convert_to_tensor(variable.value) for variable in self._variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
-            loss, sums = self._forward(values, data, {})
+            loss, sums = self._forward(values, data)
         found = tape.gradient(loss, values) if values else []
         return Seen(loss, sums, self._squares([None if one is None else tf.convert_to_tensor(one) for one in found]))
 
@@ -95,7 +95,7 @@ class SecondPass:
 
         values = [variable.value for variable in self._variables]
         with torch.enable_grad():
-            loss, sums = self._forward(values, data[0], {})
+            loss, sums = self._forward(values, data[0])
         found = (
             torch.autograd.grad(loss, values, allow_unused=True)
             if values and loss.requires_grad
@@ -106,25 +106,40 @@ class SecondPass:
                 loss.detach(), sums.detach(), self._squares([None if one is None else one.to_dense() for one in found])
             )
 
-    def _on_jax(self, data: Any, trainable: Any, others: Any, metrics: Any) -> Seen:
+    def _on_jax(self, data: Any, trainable: Any, others: Any, optimizer: Any, metrics: Any) -> Seen:
         import jax
 
-        own = {id(variable): value for variable, value in zip(self._model.trainable_variables, trainable, strict=True)}
-        fixed = [
-            *zip(self._model.trainable_variables, trainable, strict=True),
-            *zip(self._model.non_trainable_variables, others, strict=True),
-            *zip(self._model.metrics_variables, metrics, strict=True),
-        ]
-        differentiated = jax.value_and_grad(lambda values: self._forward(values, data, fixed), has_aux=True)
-        (loss, sums), found = differentiated([own[id(variable)] for variable in self._variables])
-        return Seen(loss, sums, self._squares(found))
-
-    def _forward(self, values: Sequence[Any], data: Any, fixed: Any) -> tuple[Any, Any]:
-        """Loss and figures, for these values of the trained variables, and of `fixed`, pairs of variables and values."""
         model = self._model
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        mapping = [*fixed, *zip(self._variables, values, strict=True)]
-        scope = keras.StatelessScope(state_mapping=mapping, collect_losses=True)
+
+        def loss_of(values: Any) -> tuple[Any, Any]:
+            # Keras's own: it is not quite what a call of the model and its loss give where layers add losses.
+            def compute() -> Any:
+                _, (loss, *_) = model.compute_loss_and_updates(
+                    values, others, metrics, x, y, weights, training=True, optimizer_variables=optimizer
+                )
+                return loss
+
+            return self._watched(compute, None)
+
+        (loss, sums), found = jax.value_and_grad(loss_of, has_aux=True)(trainable)
+        gradients = {id(variable): one for variable, one in zip(model.trainable_variables, found, strict=True)}
+        return Seen(loss, sums, self._squares([gradients[id(variable)] for variable in self._variables]))
+
+    def _forward(self, values: Sequence[Any], data: Any) -> tuple[Any, Any]:
+        """Loss and figures, for these values of the trained variables."""
+        model = self._model
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+
+        def compute() -> Any:
+            y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
+            return model._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True)
+
+        mapping = list(zip(self._variables, values, strict=True))
+        return self._watched(compute, keras.StatelessScope(state_mapping=mapping, collect_losses=True))
+
+    def _watched(self, compute: Callable[[], Any], scope: Any) -> tuple[Any, Any]:
+        """What is computed, which calls the model once, and the figures of its layers; `scope` as in `model_state_restored`."""
         figures = {each.name: LayerFigures(each, relu=each.name in self._relus) for each in self._layers}
         self.order, self.hidden = [], []
 
@@ -149,11 +164,10 @@ class SecondPass:
                     self.order.append(measured.name)
                 figures[measured.name].add(_detached(tensor), axis)
 
-            with keras_calls.intercepted(model, on_end, once=True):
-                y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
-            return model._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True)
+            with keras_calls.intercepted(self._model, on_end, once=True):
+                return compute()
 
-        loss = within(run, model_state_restored(model, scope))
+        loss = within(run, model_state_restored(self._model, scope))
         sums = [figures[each.name].sums() for each in self._layers]
         return loss, ops.stack(sums) if sums else ops.zeros((0, 0))
 
@@ -169,12 +183,6 @@ class SecondPass:
                 self.reached.add(each.name)
             rows.append(sum(squares[1:], squares[0]) if squares else ops.convert_to_tensor(np.float32(np.nan)))
         return ops.stack(rows) if rows else ops.zeros((0,))
-
-
-def _values(state: tuple[Any, ...]) -> tuple[Any, Any, Any]:
-    """Values of the trained variables, of the others, and of metrics, out of the state of JAX's trainer."""
-    trainable, others, _, metrics = state
-    return trainable, others, metrics
 
 
 def _is_reachable(tensor: Any) -> bool:
