@@ -26,7 +26,9 @@ def array_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
     return tuple(names)
 
 
-def content_digest(record: str, directory: Location, files: Sequence[str]) -> str:
+def content_digest(
+    record: str, directory: Location, files: Sequence[str], versions: dict[str, str] | None = None
+) -> str:
     """Digest of a snapshot's content, for cache keys: equal only where everything that can be computed from it is equal.
 
     It is a hash of the record, byte by byte, and of the version of each file beside it: device, inode, size, and times of
@@ -38,13 +40,22 @@ def content_digest(record: str, directory: Location, files: Sequence[str]) -> st
     Arguments:
         record: digest of the record, see `schema.Snapshot.digest`.
         directory, files: the run's directory, and file names in it; a missing file is part of the digest too.
+        versions: what was found of files of this directory a moment ago, by name; adds to it. Hundreds of steps share a table.
     """
+    versions = {} if versions is None else versions
     parts = [record]
     for name in files:
-        for one in (name, metadata.stand_in(name)):
-            try:
-                parts.append(f"{one} {file_version(status_in(directory, one))}")
-                break
-            except (OSError, ValueError):
-                parts.append(f"{one} missing")
+        if name not in versions:
+            versions[name] = _version(directory, name) or (
+                f"{name} missing, {_version(directory, metadata.stand_in(name)) or 'and nothing stands in'}"
+            )
+        parts.append(versions[name])
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _version(directory: Location, name: str) -> str:
+    """The name and version of a file; empty where there is none."""
+    try:
+        return f"{name} {file_version(status_in(directory, name))}"
+    except (OSError, ValueError):
+        return ""

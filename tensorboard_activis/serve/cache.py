@@ -31,6 +31,15 @@ class Cache(Generic[Value]):
             self._insert(key, value, weight)
         return value
 
+    def use(self, key: Hashable) -> Value | None:
+        """The cached value or None."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is None:
+                return None
+            self._values.move_to_end(key)
+            return found[0]
+
     def put(self, key: Hashable, value: Value, weight: int) -> None:
         """Caches a value, in place of the one that the key had."""
         with self._lock:

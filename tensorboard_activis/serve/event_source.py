@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.handlers import model_graph
 from tensorboard_activis.serve.newest import NewestOfEachStep
+from tensorboard_activis.stores.path import Location
 
 #: Sizes of the caches in bytes: brief descriptions of snapshots, whole records, and graphs as JSON.
 _BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 32 << 20, 64 << 20
@@ -40,10 +41,14 @@ _Name = tuple[str, str, float, int]
 
 @dataclass(frozen=True, slots=True)
 class RequestScope:
-    """TensorBoard's request context and experiment id, which its data provider needs for every read."""
+    """TensorBoard's request context and experiment id, which its data provider needs for every read.
+
+    `entries` are the snapshots that this request has looked up, by run: for one question they stay what they were.
+    """
 
     context: RequestContext
     experiment: str
+    entries: dict[str, tuple[Location, "dict[int, Entry]"]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +211,10 @@ class EventSource:
     ) -> Entry:
         key = datum.values[0].blob_key
         name = (scope.experiment, key, datum.wall_time, edition)
-        cached = self._entries.peek(name)
-        if cached is None and not more():
+        cached = self._entries.use(name)
+        if cached is not None:
+            return cached
+        if not more():
             return Entry(datum.step, datum.wall_time, key, name, None, None)
 
         def make() -> Entry:

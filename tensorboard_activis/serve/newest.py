@@ -9,6 +9,11 @@ from tensorboard.compat.proto import summary_pb2
 from tensorboard.context import RequestContext
 from tensorboard.data import provider
 
+from tensorboard_activis.serve.cache import Cache
+
+#: Events whose places are kept between questions.
+_MOST_EVENTS = 100_000
+
 
 class NewestOfEachStep:
     """A data provider over the Python loader that returns what the fast loader returns: the newest event of each step.
@@ -23,6 +28,7 @@ class NewestOfEachStep:
 
     def __init__(self, source: provider.DataProvider, multiplexer: Any) -> None:
         self._source, self._multiplexer = source, multiplexer
+        self._series: Cache[tuple[object, Sequence[provider.BlobSequenceDatum]]] = Cache(_MOST_EVENTS)
 
     def list_runs(self, ctx: RequestContext, *, experiment_id: str) -> Sequence[provider.Run]:
         """As TensorBoard's."""
@@ -75,9 +81,19 @@ class NewestOfEachStep:
         blobs = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
         return [tag for tag in tags if accumulator.SummaryMetadata(tag).data_class == blobs]
 
-    def _counting(self, run: str, tag: str) -> list[provider.BlobSequenceDatum]:
+    def _counting(self, run: str, tag: str) -> Sequence[provider.BlobSequenceDatum]:
+        """The current events of a series; made again only when the events are others."""
+        events = self._events(run, tag)
+        which = [(event.step, event.wall_time, bool(event.tensor_proto.string_val)) for event in events]
+        kept = self._series.use((run, tag))
+        if kept is None or kept[0] != which:
+            kept = which, self._datums(run, tag, events)
+            self._series.put((run, tag), kept, 1 + len(events))
+        return kept[1]
+
+    def _datums(self, run: str, tag: str, events: Sequence[Any]) -> Sequence[provider.BlobSequenceDatum]:
         counting: list[Any] = []
-        for event in self._events(run, tag):
+        for event in events:
             while counting and counting[-1].step >= event.step:
                 counting.pop()
             counting.append(event)

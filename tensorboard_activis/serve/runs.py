@@ -63,7 +63,10 @@ class Runs:
         readable = {step: entry for step, entry in entries.items() if entry.problem is None}
         chosen = readable if choose is None else choose(list(readable))
         keep = len(chosen) <= self._readers.count
-        return [self._reader(scope, directory, entry, keep) for step, entry in readable.items() if step in chosen]
+        versions: dict[str, str] = {}
+        return [
+            self._reader(scope, directory, entry, keep, versions) for step, entry in readable.items() if step in chosen
+        ]
 
     def graph_json(self, scope: RequestScope, run: str) -> bytes:
         """The answer of the route `graph` as JSON. Raises NotFoundError, UnreadableError."""
@@ -97,18 +100,30 @@ class Runs:
 
     def _entries(self, scope: RequestScope, run: str) -> tuple[Location, dict[int, Entry]]:
         """The directory of a run, and its current snapshots by step."""
-        name, data = self._find(scope, run)
-        directory = run_directory(name, self._roots)
-        edition = self._editions.edition(directory)
-        return directory or Path(self.logdir), self._events.current(scope, data, edition)
+        if run not in scope.entries:
+            name, data = self._find(scope, run)
+            directory = run_directory(name, self._roots)
+            edition = self._editions.edition(directory)
+            scope.entries[run] = directory or Path(self.logdir), self._events.current(scope, data, edition)
+        return scope.entries[run]
 
-    def _reader(self, scope: RequestScope, directory: Location, entry: Entry, keep: bool = True) -> SnapshotReader:
-        """The reader of a snapshot, cached by the digest of its content; not with the others if it is one of very many."""
+    def _reader(
+        self,
+        scope: RequestScope,
+        directory: Location,
+        entry: Entry,
+        keep: bool = True,
+        versions: dict[str, str] | None = None,
+    ) -> SnapshotReader:
+        """The reader of a snapshot, cached by the digest of its content; not with the others if it is one of very many.
+
+        `versions` as for `content_digest`.
+        """
         if entry.brief is None:
             raise UnreadableError(
                 entry.problem or f"The snapshot of step {entry.step} has not been read yet. Try again."
             )
-        digest = content_digest(entry.brief.digest, directory, entry.brief.files)
+        digest = content_digest(entry.brief.digest, directory, entry.brief.files, versions)
         return self._readers.get(
             (str(directory), digest),
             lambda: SnapshotReader.deferred(entry.step, digest, directory, lambda: self._events.record(scope, entry)),

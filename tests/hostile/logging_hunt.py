@@ -55,7 +55,11 @@ _GRAPH = schema.Graph(
     (),
 )
 _LAYERS = (schema.LayerInfo("head", NEURONS, "none", 0, _SHAPE),)
-_REQUEST = RequestScope(RequestContext(), "")
+
+
+def _request() -> RequestScope:
+    """Each question is one of its own."""
+    return RequestScope(RequestContext(), "")
 
 
 class Fault(Exception):
@@ -295,17 +299,17 @@ class Sequence:
             raise Fault(f"check: {report.snapshots}, {report.superseded} of {total}, {len(counting)} count; {problems}")
 
     def _look_through(self, server: Server, name: str, counting: dict[int, int]) -> None:
-        listed = server.runs.list_runs(_REQUEST).runs
+        listed = server.runs.list_runs(_request()).runs
         steps = [step for run in listed if run.name == name for step in run.steps]
         self._same("the listing", self._runs[name], counting, [step.step for step in steps])
         if lost := [step.problem for step in steps if step.problem]:
             raise Fault(f"the listing: {lost[0]}")
         for step, value in counting.items():
-            reader = server.runs.snapshot(_REQUEST, name, step)
+            reader = server.runs.snapshot(_request(), name, step)
             self._holds("the tab", reader, value)
             if self._digests.setdefault(reader.digest, value) != value:
                 raise Fault(f"{value} has the digest of {self._digests[reader.digest]}")
-        if counting and server.runs.graph_json(_REQUEST, name) != encode_json(describe_graph(_GRAPH)):
+        if counting and server.runs.graph_json(_request(), name) != encode_json(describe_graph(_GRAPH)):
             raise Fault("the tab shows another graph")
 
     @staticmethod

@@ -81,7 +81,7 @@ def test_two_sessions_of_one_step_are_shown_as_the_newer(tmp_path: Path) -> None
         logdir=str(tmp_path),
         flags=argparse.Namespace(logdir_spec=""),
     )
-    runs, request = Runs(context), RequestScope(CONTEXT, "")
+    runs = Runs(context)
     for step, data in ((1, old), (3, new)):
-        mean = runs.snapshot(request, "run", step).summary("head").mean[0]
+        mean = runs.snapshot(RequestScope(CONTEXT, ""), "run", step).summary("head").mean[0]
         np.testing.assert_allclose(mean, data.activations["head"].mean(axis=0), atol=1e-6)

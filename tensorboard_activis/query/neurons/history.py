@@ -119,15 +119,8 @@ def history(
     declared = all(row.subset is not None for row in rows)
     whole = declared and len(steps) * len(rows) * neurons <= MAX_VALUES
     computed, taken = (slice(0, neurons), columns) if whole else (columns, slice(0, width))
-    question = (
-        layer,
-        neurons,
-        tuple(rows),
-        statistic,
-        computed.start,
-        computed.stop,
-        "" if declared else snapshot.digest,
-    )
+    asked = (layer, neurons, tuple(rows), statistic, computed.start, computed.stop, "" if declared else snapshot.digest)
+    question = repr(asked)  # hashed once, not for each of hundreds of steps
     n = np.full((len(steps), len(rows)), -1, np.int64)
     values = np.full((len(steps), len(rows), width), np.nan, np.float32)
     looked_at = []
@@ -136,7 +129,7 @@ def history(
         problem = None
         try:
             n[place], found = cache(
-                (one.digest, *question), partial(_at_step, one, snapshot, layer, rows, computed, statistic)
+                (one.digest, question), partial(_at_step, one, snapshot, layer, rows, computed, statistic)
             )
             values[place] = found[:, taken]
         except (NotFoundError, UnreadableError) as error:
