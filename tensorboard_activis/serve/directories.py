@@ -1,6 +1,8 @@
 """Maps the name of a TensorBoard run to its directory, and to the name that is shown to users."""
 
 import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +10,9 @@ from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.metadata import RUN_DIRECTORY
 from tensorboard_activis.stores.locations import is_address, location
 from tensorboard_activis.stores.path import Location
+
+#: Directories in stores that are listed at the same time.
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,13 @@ def run_directory(run: str, log_directories: list[Root]) -> Location | None:
         if os.path.isdir(directory):
             return Path(directory)
     return None
+
+
+def list_together(runs: Iterable[str], log_directories: list[Root]) -> None:
+    """Lists the directories of runs in stores at the same time, for the questions that follow: each takes as long as the wire."""
+    if any(is_address(root.path) for root in log_directories):
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="activis-store") as pool:
+            list(pool.map(lambda run: run_directory(run, log_directories), runs))
 
 
 def _in_store(address: str, inside: str) -> Location | None:

@@ -13,7 +13,7 @@ from tensorboard_activis.files import missing, names_in, status_in
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.damage import DamageWatch
-from tensorboard_activis.serve.directories import Root, run_directory, shown_name, why_unreachable
+from tensorboard_activis.serve.directories import Root, list_together, run_directory, shown_name, why_unreachable
 from tensorboard_activis.serve.editions import Editions
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.event_source import Data, Entry, EventSource, RequestScope, Series
@@ -178,6 +178,7 @@ class RunList:
     def _answer(self, scope: RequestScope, more: Progress) -> Runs:
         series = self._events.series(scope)
         before = {run: self._cache.peek((scope.experiment, run)) for run in series}
+        list_together(series, self._roots)
         fingerprints = {run: self._fingerprint(run, series[run], before[run]) for run in series}
         unchanged = {
             run: cached.answer

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import werkzeug
 
 from tensorboard_activis.metadata import PLUGIN_NAME
-from tensorboard_activis.stores.path import Location
+from tensorboard_activis.stores.path import Location, StorePath
 
 Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -45,6 +45,8 @@ def application(logdir: Location, reload_seconds: float = 5.0, loopback: bool = 
             127.0.0.1, and would read what is logged (DNS rebinding).
     """
     _leave_tensorflow_out()
+    if isinstance(logdir, StorePath):
+        logdir.store.keep_no_listings()
     from tensorboard.backend.application import TensorBoardWSGI
     from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
     from tensorboard.plugins.base_plugin import TBContext

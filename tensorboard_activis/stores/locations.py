@@ -10,7 +10,7 @@ from tensorboard_activis.stores.faults import without_secrets
 from tensorboard_activis.stores.object_store import ObjectStore
 from tensorboard_activis.stores.path import Location, StorePath
 
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+_ADDRESS = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 #: What `pathlib.Path` makes of an address.
 _FLATTENED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\](?![/\\])")
 _LOCAL = ("file", "local")

@@ -80,6 +80,12 @@ class ObjectStore:
         self._lock = threading.Lock()
         self._number = _number(protocol)
 
+    def keep_no_listings(self) -> None:
+        """Has whatever reads this store through fsspec in this process, as TensorBoard, see what others write."""
+        from fsspec.config import conf
+
+        conf.setdefault(self.protocol, {}).setdefault("use_listings_cache", False)
+
     def address(self, key: str) -> str:
         """What a user would write for a key."""
         return f"{self.protocol}://{key}"
