@@ -96,7 +96,7 @@ def depth_of(data: Data, rows: np.ndarray | slice) -> DepthRecord:
 
 
 def write_run(
-    log_dir: Path,
+    log_dir: Path | str,
     data: Data,
     steps: tuple[int, ...] = (3,),
     *,

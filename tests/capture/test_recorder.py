@@ -348,11 +348,6 @@ def _refuse(path: Path, *_args: object, **_options: object) -> None:
     raise PermissionError(13, "Permission denied", str(path))
 
 
-def test_a_remote_log_dir_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="must be a local directory; got gs://"):
-        Recorder("gs://bucket/run", small_graph(), small_layers())
-
-
 def test_a_second_logger_on_the_same_directory_is_refused_until_the_first_closes(tmp_path: Path) -> None:
     first = recorder(tmp_path)
     with pytest.raises(ConfigurationError, match="Another logger is writing to .*Close it first"):

@@ -47,7 +47,7 @@ def activations(seed: int, step: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def log_with_recorder(
-    log_dir: Path, seed: int, strict: bool = True, keep: int | None = None, processes: Any = None
+    log_dir: Path | str, seed: int, strict: bool = True, keep: int | None = None, processes: Any = None
 ) -> Callable[[int], None]:
     """The framework-free half alone; of several processes, each has every so manieth instance."""
     from tensorboard_activis import schema
@@ -87,7 +87,7 @@ def log_with_recorder(
 
 
 def log_with_torch(
-    log_dir: Path, seed: int, strict: bool = True, loader: Any = None, keep: int | None = None
+    log_dir: Path | str, seed: int, strict: bool = True, loader: Any = None, keep: int | None = None
 ) -> Callable[[int], None]:
     """`ActiVisLogger` on a network whose weights are those of the step."""
     import torch
@@ -113,7 +113,9 @@ def log_with_torch(
     return snapshot
 
 
-def log_with_ranks(log_dir: Path, seed: int, strict: bool = True, keep: int | None = None) -> Callable[[int], None]:
+def log_with_ranks(
+    log_dir: Path | str, seed: int, strict: bool = True, keep: int | None = None
+) -> Callable[[int], None]:
     """`log_with_torch` in each of several processes, to which the data are dealt out."""
     import torch
     from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
@@ -123,7 +125,7 @@ def log_with_ranks(log_dir: Path, seed: int, strict: bool = True, keep: int | No
     return log_with_torch(log_dir, seed, strict, loader, keep)
 
 
-def log_with_keras(log_dir: Path, seed: int, strict: bool = True) -> Callable[[int], None]:
+def log_with_keras(log_dir: Path | str, seed: int, strict: bool = True) -> Callable[[int], None]:
     """`ActiVisCallback` on a network whose weights are those of the step."""
     import keras
 

@@ -29,7 +29,7 @@ def main(logdir: str, seconds: float, others: int, steps: int) -> dict[str, Any]
     """Logs two runs of ours and `others` that have only events of others; returns what a first picture took."""
     asked: list[tuple[str, str]] = []
     for name in ("a", "b"):
-        log = log_with_recorder(f"{logdir}/{name}", 1)  # type: ignore[arg-type]
+        log = log_with_recorder(f"{logdir}/{name}", 1)
         for step in range(steps):
             log(step)
         log.close()  # type: ignore[attr-defined]

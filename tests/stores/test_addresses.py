@@ -57,7 +57,7 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(
     imported = sys.modules["fsspec.registry"]  # fsspec has another thing of this name
     monkeypatch.setattr(imported, "_registry", dict(imported._registry))
     imported._registry.pop(protocol, None)
-    monkeypatch.setitem(sys.modules, missing, None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, missing, None)
     locations._store.cache_clear()
     try:
         with pytest.raises(ConfigurationError) as caught:
@@ -84,7 +84,7 @@ def test_reports_and_checks_of_all_runs_below_an_address(
     store: type[SlowStore], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a", "deeper/b"):
-        write_run(f"slow://bucket/runs/{name}", small_data(60))  # type: ignore[arg-type]
+        write_run(f"slow://bucket/runs/{name}", small_data(60))
     assert cli.main(["check", "slow://bucket/runs"]) == 0
     assert "2 runs checked: everything is as it was written." in capsys.readouterr().out
     assert cli.main(["report", "slow://bucket/runs"]) == 0
@@ -98,13 +98,13 @@ def test_reports_and_checks_of_all_runs_below_an_address(
 def test_leftovers_in_a_store_are_removed_when_nobody_says_that_he_lives(
     store: type[SlowStore], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_run("slow://bucket/runs/a", small_data(60))  # type: ignore[arg-type]
+    write_run("slow://bucket/runs/a", small_data(60))
     lost = "bucket/runs/a/activis/step-0000000009-01a000000000-00000000.safetensors"
     store.replace(lost, b"left by a process that was killed")
     store.store[f"/{lost}"].modified = store.store[f"/{lost}"].created = store.store[f"/{lost}"].modified.replace(
         year=2020
     )
-    log = log_with_recorder("slow://bucket/runs/a", 1)  # type: ignore[arg-type]
+    log = log_with_recorder("slow://bucket/runs/a", 1)
     assert cli.main(["check", "--repair", "slow://bucket/runs"]) == 0
     assert f"/{lost}" in store.store  # a session lives: it may be its own
     log.close()  # type: ignore[attr-defined]
@@ -138,7 +138,7 @@ def test_no_credentials_are_said_in_words() -> None:
 
 
 def test_the_directory_of_a_run_below_an_address(store: type[SlowStore]) -> None:
-    write_run("slow://bucket/runs/a", small_data(20))  # type: ignore[arg-type]
+    write_run("slow://bucket/runs/a", small_data(20))
     where = roots("slow://bucket/runs", "")
     assert where == [Root("", "slow://bucket/runs")]
     assert str(run_directory("a/activis", where)) == "slow://bucket/runs/a/activis"

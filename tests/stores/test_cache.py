@@ -68,7 +68,7 @@ def test_neighbouring_blocks_are_one_request_and_large_ranges_run_at_once(
 
 
 def test_the_next_process_asks_for_nothing_again(store: type[SlowStore]) -> None:
-    log = log_with_recorder(RUN, 1)  # type: ignore[arg-type]
+    log = log_with_recorder(RUN, 1)
     log(1)
     log.close()  # type: ignore[attr-defined]
     for again in (False, True):

@@ -18,7 +18,7 @@ KEY = "bucket/runs/run1/activis"
 
 
 def logged(steps: tuple[int, ...] = (1, 2, 3)) -> None:
-    log = log_with_recorder(RUN, 1)  # type: ignore[arg-type]
+    log = log_with_recorder(RUN, 1)
     for step in steps:
         log(step)
     log.close()  # type: ignore[attr-defined]
@@ -39,14 +39,14 @@ def whole(step: int) -> None:
 
 @pytest.mark.parametrize("operation", ["upload", "write", "list", "status"])
 def test_a_fault_costs_one_snapshot_with_one_warning(store: type[SlowStore], operation: str) -> None:
-    log = log_with_recorder(RUN, 1, strict=False)  # type: ignore[arg-type]
+    log = log_with_recorder(RUN, 1, strict=False)
     log(1)
 
     def fail(asked: str, key: str) -> None:
         if asked == operation:
             raise TimeoutError("the read timed out")
 
-    store.fault = staticmethod(fail)  # type: ignore[assignment]
+    store.fault = staticmethod(fail)
     said = [*said_at(log, 2), *said_at(log, 3)]
     assert len(said) == 1
     assert "ActiVis lost the snapshot of step 2; training goes on." in said[0]
@@ -63,14 +63,14 @@ def test_a_fault_costs_one_snapshot_with_one_warning(store: type[SlowStore], ope
 
 def test_an_event_whose_answer_was_lost_counts(store: type[SlowStore]) -> None:
     """The object is there, and the connection broke before the store said so: the files that it names must stay."""
-    log = log_with_recorder(RUN, 1, strict=False)  # type: ignore[arg-type]
+    log = log_with_recorder(RUN, 1, strict=False)
     log(1)
     store.lost_answer = "write"
 
     def only_events(asked: str, key: str) -> None:
         store.lost_answer = "write" if "tfevents" in key else ""
 
-    store.fault = staticmethod(only_events)  # type: ignore[assignment]
+    store.fault = staticmethod(only_events)
     assert said_at(log, 2) == []
     store.fault, store.lost_answer = None, ""
     log(3)
@@ -80,7 +80,7 @@ def test_an_event_whose_answer_was_lost_counts(store: type[SlowStore]) -> None:
 
 
 def test_half_of_an_upload_is_noticed(store: type[SlowStore], monkeypatch: pytest.MonkeyPatch) -> None:
-    log = log_with_recorder(RUN, 1, strict=False)  # type: ignore[arg-type]
+    log = log_with_recorder(RUN, 1, strict=False)
     log(1)
     whole_upload = SlowStore.pipe_file_quietly
 
@@ -151,7 +151,7 @@ def test_a_store_that_cannot_be_asked_is_no_empty_run(store: type[SlowStore]) ->
     def down(operation: str, key: str) -> None:
         raise ConnectionError("the host cannot be reached")
 
-    store.fault = staticmethod(down)  # type: ignore[assignment]
+    store.fault = staticmethod(down)
     with pytest.raises(
         UnreadableError, match=r"slow://bucket/runs/run1/activis cannot be read: the store failed: the host"
     ):
@@ -165,7 +165,7 @@ def test_a_store_that_cannot_be_asked_is_no_empty_run(store: type[SlowStore]) ->
 
 
 def test_nothing_of_a_lost_snapshot_stays(store: type[SlowStore]) -> None:
-    log = log_with_recorder(RUN, 1, strict=False)  # type: ignore[arg-type]
+    log = log_with_recorder(RUN, 1, strict=False)
     log(1)
     before = {key for key in store.store if is_file_name(key.rpartition("/")[2])}
 
@@ -173,7 +173,7 @@ def test_nothing_of_a_lost_snapshot_stays(store: type[SlowStore]) -> None:
         if operation == "write" and "tfevents" in key:
             raise TimeoutError("the read timed out")
 
-    store.fault = staticmethod(no_events)  # type: ignore[assignment]
+    store.fault = staticmethod(no_events)
     assert len(said_at(log, 2)) == 1
     store.fault = None
     log.close()  # type: ignore[attr-defined]

@@ -85,7 +85,7 @@ def by_id(snapshot: Any, layer: str) -> np.ndarray:
 
 def test_a_run_is_logged_read_checked_and_reported(capsys: pytest.CaptureFixture[str]) -> None:
     address = "s3://bucket/pytorch/run1"
-    log = log_with_torch(address, 1)  # type: ignore[arg-type]
+    log = log_with_torch(address, 1)
     for step in (1, 2):
         log(step)
     run = open_run(address)
@@ -102,7 +102,7 @@ def test_a_run_is_logged_read_checked_and_reported(capsys: pytest.CaptureFixture
 def test_tensorboard_shows_a_run_that_grows(without: str) -> None:
     """Without boto3 TensorBoard reads through s3fs, which must be told not to keep listings: docs/object_stores.md says so."""
     name = "without" if without else "with"
-    log = log_with_recorder(f"s3://bucket/{name}/run1", 1)  # type: ignore[arg-type]
+    log = log_with_recorder(f"s3://bucket/{name}/run1", 1)
     log(1)
     port = free_port(None, "localhost")
     command = [sys.executable, "-c", TENSORBOARD.format(without=without), "--logdir", f"s3://bucket/{name}"]
@@ -117,7 +117,7 @@ def test_tensorboard_shows_a_run_that_grows(without: str) -> None:
 
 
 def test_our_own_server_shows_a_run_that_grows() -> None:
-    log = log_with_recorder("s3://bucket/served/run1", 1)  # type: ignore[arg-type]
+    log = log_with_recorder("s3://bucket/served/run1", 1)
     log(1)
     port = free_port(None, "localhost")
     command = [sys.executable, "-m", "tensorboard_activis.cli", "serve", "s3://bucket/served", "--port", str(port)]
@@ -139,7 +139,7 @@ def test_tensorboard_with_tensorflow_says_what_it_lacks() -> None:
 
 def test_a_bucket_that_is_not_there() -> None:
     with pytest.raises(ConfigurationError, match=r"log_dir s3://nobody-has-this/run1 cannot be written to: .*bucket"):
-        log_with_recorder("s3://nobody-has-this/run1", 1)  # type: ignore[arg-type]
+        log_with_recorder("s3://nobody-has-this/run1", 1)
 
 
 def test_no_credentials(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_no_credentials(tmp_path: Path) -> None:
 
 def test_no_key_is_in_a_message_a_name_or_a_file(tmp_path: Path) -> None:
     keys = [os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]]
-    log = log_with_recorder("s3://bucket/keys/run1", 1)  # type: ignore[arg-type]
+    log = log_with_recorder("s3://bucket/keys/run1", 1)
     log(1)
     log.close()  # type: ignore[attr-defined]
     snapshot = open_run("s3://bucket/keys/run1").latest
