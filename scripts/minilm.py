@@ -7,17 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.tab import go_to, link, opened, save, settle  # noqa: E402
+from scripts.example_pictures import take_pictures  # noqa: E402
 from tensorboard_activis import open_run  # noqa: E402 - the checkout, not an installed version
-from tests.board import tensorboard  # noqa: E402
-from tests.chromium import launch  # noqa: E402
 
-IMAGES = ROOT / "docs" / "images"
 RUN = "trec"
 CLASSES = [["s", name] for name in ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")]
 NEURON = "bert.encoder.layer.3.intermediate.intermediate_act_fn"
@@ -49,14 +44,7 @@ def states(first_pinned: int) -> dict[str, dict[str, Any]]:
 def main() -> None:
     (directory,) = sys.argv[1:]
     pinned = open_run(Path(directory) / RUN).latest.record.sample_size
-    with tensorboard("--logdir", directory) as base, sync_playwright() as playwright:
-        chromium = launch(playwright)
-        with opened(chromium, base, "light", (1440, 900)) as page:
-            for name, state in states(pinned).items():
-                go_to(page, link(run=RUN, **state), {"detail": 390})
-                settle(page)
-                save(page, IMAGES / f"minilm-{name}.png")
-        chromium.close()
+    take_pictures(Path(directory), RUN, states(pinned), "minilm")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ import { Icon } from "../controls/Icon";
 import { Name } from "../controls/Name";
 import { Swatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
-import type { Grouping } from "./grouping";
+import { type Grouping, groupColumn } from "./grouping";
+
+/** What groups are of, where that is not a column of the user's. */
+const HEADS: Record<string, string> = { "": "Label", label: "Label", token: "Token" };
 
 export type Blocked = Exclude<Grouping, { task: "none" }>;
 
@@ -102,7 +105,11 @@ export function Heads({
   return (
     <div class="classes-heads">
       <span>
-        {roomy || !note ? "Label" : widthOf(`1 mark is ${per} `, 12) < label ? note : noted(`▪ = ${integer(per)}`)}
+        {roomy || !note
+          ? (HEADS[groupColumn.value] ?? groupColumn.value)
+          : widthOf(`1 mark is ${per} `, 12) < label
+            ? note
+            : noted(`▪ = ${integer(per)}`)}
       </span>
       <span style={{ left: `${label}px` }}>
         {first}
@@ -147,7 +154,7 @@ export function Label({ now, block, width }: { now: Blocked; block: Block; width
   };
   const says =
     now.task === "classification"
-      ? `${good} right, ${bad} wrong. Arrow keys go through its instances, Enter pins.`
+      ? `${now.judged && name === "–" ? `${good} without a label` : `${good} right, ${bad} wrong`}. Arrow keys go through its instances, Enter pins.`
       : `${good} instances of this target. Arrow keys go through them, Enter pins.`;
   return (
     <button

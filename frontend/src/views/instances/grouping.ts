@@ -73,8 +73,8 @@ export const groupColumn: ReadonlySignal<string> = computed(
   () => groupColumns.value.find((name) => name === chosenGroupColumn.value) ?? groupColumns.value[0] ?? "",
 );
 
-/** The most frequent values of a column as groups, and the rest as the last one. */
-function byColumn(known: Columns, sampled: number): { groups: Group[]; names: string[] } {
+/** The most frequent values of a column as groups, then the rest of them; tokens without a label, if others have one, are the last. */
+function byColumn(known: Columns, sampled: number, judged: boolean): { groups: Group[]; names: string[] } {
   const extra = known.extra.get(groupColumn.value);
   const values = (groupColumn.value === "label" ? known.label : extra?.values)?.subarray(0, sampled);
   const names = groupColumn.value === "label" ? known.names : (extra?.categories ?? []);
@@ -86,12 +86,13 @@ function byColumn(known: Columns, sampled: number): { groups: Group[]; names: st
     .sort((a, b) => counts[b]! - counts[a]!)
     .slice(0, MOST);
   const places = new Map(frequent.map((value, place) => [value, place]));
-  const placed = Int32Array.from({ length: sampled }, (_, index) => places.get(values?.[index] ?? -1) ?? -1);
-  const groups = byClass(placed, known.correct, known.score, frequent.length);
+  const placed = Int32Array.from({ length: sampled }, (_, index) =>
+    judged && known.correct[index] === 255 ? -1 : (places.get(values?.[index] ?? -1) ?? frequent.length),
+  );
   const others = counts.filter((count) => count > 0).length - frequent.length;
   return {
-    groups,
-    names: [...frequent.map((value) => visibleToken(names[value]!)), others > 0 ? `${others} others` : "–"],
+    groups: byClass(placed, known.correct, known.score, frequent.length + 1),
+    names: [...frequent.map((value) => visibleToken(names[value]!)), others > 0 ? `${others} others` : "–", "–"],
   };
 }
 
@@ -126,15 +127,16 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
     strength: (index) => strengthOf(known.score[index] as number, chance),
   };
   if (shown.task === "none") return { task: "none", style: baseStyle };
+  const judged = known.correct.some((value) => value !== 255);
   if (hasVocabulary.value) {
-    const { groups, names } = byColumn(known, shown.sample_size);
+    const { groups, names } = byColumn(known, shown.sample_size, judged);
     return {
       task: "classification",
       groups,
       names,
       style: { ...baseStyle, colour: () => classColour(-1) },
-      ...sides(groups),
-      judged: known.correct.some((value) => value !== 255),
+      ...sides(groups, judged ? names.length - 1 : Infinity),
+      judged,
     };
   }
   if (hasSeveralLabels(shown.task)) {
@@ -146,7 +148,7 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
       style: { ...baseStyle, colour: () => classColour(-1) },
       right: groups[0]?.right.length ?? 0,
       wrong: groups[0]?.wrong.length ?? 0,
-      judged: known.correct.some((value) => value !== 255),
+      judged,
     };
   }
   let classes = shown.class_names.length;
@@ -157,13 +159,15 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
     groups,
     names: groups.map((_, i) => (i < classes ? (shown.class_names[i] ?? String(i)) : "–")),
     style: baseStyle,
-    ...sides(groups),
-    judged: known.correct.some((value) => value !== 255),
+    ...sides(groups, judged ? classes : Infinity),
+    judged,
   };
 });
 
-function sides(groups: readonly Group[]): { right: number; wrong: number } {
-  const sum = (side: "right" | "wrong"): number => groups.reduce((total, group) => total + group[side].length, 0);
+/** How many are right and wrong in the first so many groups: what is behind them has no label, and is neither. */
+function sides(groups: readonly Group[], count: number): { right: number; wrong: number } {
+  const sum = (side: "right" | "wrong"): number =>
+    groups.slice(0, count).reduce((total, group) => total + group[side].length, 0);
   return { right: sum("right"), wrong: sum("wrong") };
 }
 
