@@ -20,6 +20,8 @@ from tensorboard_activis.query.findings.spikes import MOST_STEPS, step_distances
 from tensorboard_activis.query.instances.classes import class_name, is_classes, prediction_values
 from tensorboard_activis.query.instances.filtering import matching
 from tensorboard_activis.query.limits import check_time
+from tensorboard_activis.query.matrix.rows import Row
+from tensorboard_activis.query.neurons.concept import told_apart
 from tensorboard_activis.query.neurons.history import spread
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -34,7 +36,7 @@ class EvidenceLine:
     """One figure over the steps or layers.
 
     Attributes:
-        name: what it is: `wrong`, `expected`, `dead`, `distance`, `size`, `share`, `accuracy` or `shuffled`.
+        name: what it is: `wrong`, `expected`, `dead`, `distance`, `size`, `share`, `auc`, `accuracy` or `shuffled`.
         values: one per step or layer; null where it is not known.
     """
 
@@ -84,9 +86,11 @@ def evidence_steps(steps: Sequence[int], shown: int, kind: str) -> list[int]:
 def evidence(snapshot: SnapshotReader, steps: Sequence[SnapshotReader], subject: Subject) -> Evidence:
     """The figures of a finding of a snapshot at every one of the steps, which are ascending.
 
-    Of a failing slice its errors and those expected from the labels outside of it; of a shortcut the same of what is taken for the
-    class; dead neurons of a layer; the distance 1 − CKA from the step before; the root mean square; the share of the variance
-    in one direction; of a column its balanced accuracy and that of shuffled values, by layer.
+    Of a failing slice, duplicates, and the condition that describes an error region the errors, and those expected from the labels
+    outside of it; of a shortcut the same of what is taken for the class; of a concept how well its direction tells its instances
+    from the others, held out; how far a layer that drifts is from where it is at the snapshot, as the distance 1 − CKA; dead
+    neurons of a layer; the distance 1 − CKA from the step before; the root mean square; the share of the variance in one direction;
+    of a column its balanced accuracy and that of shuffled values, by layer.
 
     Raises:
         QueryError: a field that the kind needs is missing.
@@ -95,7 +99,9 @@ def evidence(snapshot: SnapshotReader, steps: Sequence[SnapshotReader], subject:
         UnreadableError: a file of the snapshot is missing or damaged. What cannot be read of other steps is not known.
     """
     kind = check_kind(subject.kind)
-    if kind in ("failing-slice", "shortcut"):
+    if kind == "error-region" and subject.subset is None:  # no column describes it
+        return _lines(steps, {})
+    if kind in ("failing-slice", "shortcut", "error-region", "duplicates"):
         expression, target = _needed(subject.subset, "subset", kind), None
         if kind == "shortcut":
             target = _needed(subject.target, "target", kind)
@@ -108,12 +114,19 @@ def evidence(snapshot: SnapshotReader, steps: Sequence[SnapshotReader], subject:
         layers, accuracy, shuffled = known_by_layer(snapshot, _needed(subject.target, "target", kind))
         lines = [EvidenceLine("accuracy", accuracy), EvidenceLine("shuffled", shuffled)]
         return Evidence((), layers, Records(EvidenceLine, lines))
-    if kind not in ("dead", "exploding", "collapsed", "spike"):
+    if kind not in ("dead", "exploding", "collapsed", "spike", "drift", "concept"):
         return _lines(steps, {})
     layer = _needed(subject.layer, "layer", kind)
     snapshot.layer(layer)
     if kind == "spike":
         return _lines(steps, {"distance": [math.nan, *step_distances(steps, layer)]})
+    if kind == "drift":
+        return _lines(steps, {"distance": [step_distances([one, snapshot], layer)[0] for one in steps]})
+    if kind == "concept":
+        expression = _needed(subject.subset, "subset", kind)
+        matching(snapshot, expression)
+        row = Row(expression=expression)
+        return _lines(steps, {"auc": _over(steps, lambda one: told_apart(one, layer, row), math.nan)})
     figures: dict[str, tuple[str, Callable[[SnapshotReader], float]]] = {
         "dead": ("dead", lambda one: _dead(one, layer)),
         "exploding": ("size", lambda one: root_mean_square(one, layer)),

@@ -65,14 +65,7 @@ def concept(snapshot: SnapshotReader, layer: str, row: Row) -> Concept:
 
     Raises NotFoundError, ExpressionError, UnreadableError.
     """
-    (mask,) = members(snapshot, [row])
-    activations = snapshot.activations(layer)
-    sampled = np.zeros(len(activations), bool)
-    sampled[: snapshot.record.sample_size] = True
-    inside = np.zeros(len(activations), bool)
-    inside[: mask.size] = mask
-    usable = sampled & _finite(activations)
-    fold = np.cumsum(usable) % FOLDS
+    activations, inside, usable, fold = _split(snapshot, layer, row)
     sums, counts = _sums(activations, inside, usable, fold)
     with np.errstate(invalid="ignore"):
         means = sums.sum(axis=1) / np.where(counts.sum(axis=1) > 0, counts.sum(axis=1), np.nan)[:, None]
@@ -89,6 +82,25 @@ def concept(snapshot: SnapshotReader, layer: str, row: Row) -> Concept:
         found.estimate if isinstance(found, Regression) else not_estimated(found),
         _changes(snapshot, found, direction),
     )
+
+
+def told_apart(snapshot: SnapshotReader, layer: str, row: Row) -> float:
+    """The field `auc` of `concept` alone, which needs no regression; NaN where there are too few instances."""
+    activations, inside, usable, fold = _split(snapshot, layer, row)
+    return _auc(activations, inside, usable, fold, *_sums(activations, inside, usable, fold))
+
+
+def _split(snapshot: SnapshotReader, layer: str, row: Row) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Activations, and of each instance: whether it is in the row, whether it counts, and its fold."""
+    (mask,) = members(snapshot, [row])
+    activations = snapshot.activations(layer)
+    sampled = np.zeros(len(activations), bool)
+    sampled[: snapshot.record.sample_size] = True
+    inside = np.zeros(len(activations), bool)
+    inside[: mask.size] = mask
+    usable = sampled & _finite(activations)
+    fold = np.cumsum(usable) % FOLDS
+    return activations, inside, usable, fold
 
 
 def _finite(activations: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryErro
 from tensorboard_activis.query.findings.evidence import Evidence, Subject, evidence, evidence_steps
 from tensorboard_activis.query.findings.finding import Finding
 from tensorboard_activis.query.run import Run
-from tests.query.findings import test_decodable, test_shortcuts, test_slices, test_spikes
+from tests.query.findings import test_decodable, test_drift, test_shortcuts, test_slices, test_spikes
 from tests.query.findings.logged import log
 
 
@@ -73,6 +73,48 @@ def test_distances_between_steps(tmp_path: Path) -> None:
         for before, after in zip(found.steps[:-1], found.steps[1:], strict=True)
     }
     assert dict(zip(found.steps[1:], line.values[1:], strict=True)) == pytest.approx(known)
+
+
+def test_a_layer_that_drifts_is_measured_from_where_it_is(tmp_path: Path) -> None:
+    run = test_drift.run_of(tmp_path, [0.8, 0.5, 0.3, 0.1] + [0.03] * 10 + [0.25] * 6)
+    found = evidence_of(run, test_drift.of(run)[0])
+    (line,) = found.lines
+    for step, value in zip(found.steps, line.values, strict=True):
+        moved = run.latest.movement(run.snapshot(step)).layers
+        assert value == pytest.approx(next(one.distance for one in moved if one.name == "head"), abs=1e-6)
+
+
+def test_errors_of_duplicates_and_of_what_describes_a_region(tmp_path: Path) -> None:
+    run, data = test_slices.planted(tmp_path)
+    slice_ = test_slices.slices(run)[0]
+    inside, wrong, labels = data["inside"], data["wrong"], data["labels"]
+    for kind in ("duplicates", "error-region"):
+        lines = {line.name: line.values for line in evidence_of(run, Subject(kind, subset=slice_.subset)).lines}
+        assert lines["wrong"][2] == (inside & wrong).sum()
+        assert lines["expected"][2] == pytest.approx(expected(wrong, labels, inside))
+    assert evidence_of(run, Subject("error-region", layer="head")).lines == ()
+
+
+def test_how_well_a_concept_tells_its_instances_apart(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    inside = random.random(200) < 0.3
+    noise = random.normal(size=(200, 6)).astype(np.float32)
+    steps = {step: {"head": noise + far * inside[:, None]} for step, far in ((1, 0.0), (2, 0.5), (3, 5.0))}
+    run = log(tmp_path, steps, labels=np.arange(200) % 3, columns={"site": np.where(inside, "D", "E").tolist()})
+    (line,) = evidence_of(run, Subject("concept", subset='site == "D"', layer="head")).lines
+    assert line.name == "auc"
+    for step, value in zip(run.steps, line.values, strict=True):
+        values = run.snapshot(step).activations("head").astype(np.float64)
+        own = np.array(run.snapshot(step).instances["site"].to_pylist()) == "D"
+        fold = np.cumsum(np.ones(200, bool)) % 5
+        right = pairs = 0.0
+        for held in range(5):
+            direction = values[own & (fold != held)].mean(0) - values[~own & (fold != held)].mean(0)
+            a, b = (values[which & (fold == held)] @ direction for which in (own, ~own))
+            right += (a[:, None] > b).sum() + 0.5 * (a[:, None] == b).sum()
+            pairs += a.size * b.size
+        assert value == pytest.approx(right / pairs, abs=1e-3)
+    assert line.values[0] < 0.65 < 0.99 < line.values[2]
 
 
 def test_which_layer_knows_a_column(tmp_path: Path) -> None:

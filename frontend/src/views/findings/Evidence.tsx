@@ -92,6 +92,7 @@ const NAMES: Record<string, (value: number) => string> = {
   distance: (value) => `1 − CKA ${fixed(value)}`,
   size: (value) => `RMS ${fixed(value, value < 10 ? 2 : 0)}`,
   share: (value) => `${percent(value)} of variance`,
+  auc: (value) => `AUC ${fixed(value)}`,
 };
 
 function OverSteps({ known, finding }: { known: Figures; finding: Listed }): JSX.Element {

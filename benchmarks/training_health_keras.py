@@ -1,0 +1,95 @@
+"""What `health=True` costs `fit` in Keras: CPU time of batches with and without it, in turns in the same process.
+
+    python -m benchmarks.training_health_keras [--rounds N]
+
+What is traced and compiled once is left out: it takes about as long as the training step's own compilation.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from statistics import median
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from keras import layers
+
+from tensorboard_activis.capture.health import KERAS_EVERY
+from tensorboard_activis.keras import ActiVisCallback
+
+
+def block(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    """Two convolutions with batch norms, and a shortcut."""
+    y = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(width, 3, padding="same")(x)))
+    return layers.ReLU()(layers.Add()([x, layers.BatchNormalization()(layers.Conv2D(width, 3, padding="same")(y))]))
+
+
+def cnn() -> keras.Model:
+    """A ResNet of four blocks on pictures of 16 x 16 pixels."""
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(32, 3, padding="same")(inputs)
+    for _ in range(4):
+        x = block(x, 32)
+    model = keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+class Clock(keras.callbacks.Callback):
+    """CPU time of each batch, with what callbacks that come behind it do before, and those before it after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[float] = []
+
+    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+        """The time at which a batch begins."""
+        self.begun.append(time.process_time())
+
+    def on_train_end(self, logs: object = None) -> None:
+        """And that of the last one's end."""
+        self.begun.append(time.process_time())
+
+    @property
+    def milliseconds(self) -> np.ndarray:
+        """Of each batch."""
+        return 1000 * np.diff(self.begun)
+
+
+def main() -> None:
+    """Prints the milliseconds of a step, of one that is measured, and what so many of them cost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(16 * 24, 16, 16, 3)).astype("float32"), random.integers(0, 10, 16 * 24)
+    model = cnn()
+    model.fit(x, y, batch_size=16, verbose=0)
+    plain, measured, shares = [], [], []
+    with tempfile.TemporaryDirectory() as directory:
+        for index in range(arguments.rounds):
+            clock = Clock()
+            # Every second batch is measured, so that both are of the same moments; the first ones are traced.
+            callback = ActiVisCallback(f"{directory}/{index}", x[:4], health=2, every=1000)
+            model.fit(x, y, batch_size=16, verbose=0, callbacks=[clock, callback])
+            taken = clock.milliseconds[4:-1]
+            first = (len(clock.milliseconds) * (index + 1)) % 2
+            halves = taken[first::2], taken[1 - first :: 2]
+            one, other = sorted(float(np.median(half)) for half in halves)
+            plain.append(one)
+            measured.append(other)
+            shares.append((other - one) / one)
+    extra = median(shares)
+    print(
+        "| backend | step (ms) | a measured step (ms) | extra, in steps | health=True |\n| --- | --- | --- | --- | --- |"
+    )
+    name, ratio = keras.backend.backend(), 1 + extra / KERAS_EVERY
+    print(f"| {name} | {median(plain):.1f} | {median(measured):.1f} | {extra:.2f} | {ratio:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
