@@ -4,7 +4,7 @@ Processor time of all processes of the cluster, driver included, per instance: t
 that what it takes to start actors and to record the graph is apart. And the memory of the driver, whose growth with the number of
 instances is the figure. A ResNet-18 of a quarter of the width, images of 32 pixels, batches of 256, one thread per actor.
 
-Usage: python benchmarks/ray_actors.py [INSTANCES]
+Usage: python benchmarks/ray_actors.py [INSTANCES [ACTORS…]]
 """
 
 import os
@@ -104,6 +104,7 @@ def taken(work: Callable[[], None]) -> float:
 
 def main() -> None:
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 20_480
+    chosen = [int(each) for each in sys.argv[2:]] or [1, 2]
     logging.getLogger("ray").setLevel(logging.ERROR)
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=400 << 20, log_to_driver=False)
     ways: dict[str, Callable[..., None]] = {
@@ -111,7 +112,7 @@ def main() -> None:
         "log": recorded,
         "log, positions=0": lambda instances, actors: recorded(instances, actors, positions=0),
     }
-    for actors in (1, 2):
+    for actors in chosen:
         each = {}
         for name, work in ways.items():
             short = taken(lambda work=work, actors=actors: work(most // 5, actors))  # type: ignore[misc]
