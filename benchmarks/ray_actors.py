@@ -1,10 +1,11 @@
 """What recording costs where Ray evaluates: `tensorboard_activis.ray.log` beside a plain `map_batches` with the same model.
 
-Processor time of all processes of the cluster, driver included, per instance: the difference between a long and a short run, so
-that what it takes to start actors and to record the graph is apart. And the memory of the driver, whose growth with the number of
-instances is the figure. A ResNet-18 of a quarter of the width, images of 32 pixels, batches of 256, one thread per actor.
+First what an actor does with a part, in this process, beside the same batches through the same model: processor time, in turns.
+Then the cluster: processor time of all of its processes, driver included, per instance, as the difference between a long and a
+short run, so that what it takes to start actors and to record the graph is apart; and the memory of the driver, whose growth with the
+number of instances is the figure. A ResNet-18 of a quarter of the width, images of 32 pixels, batches of 256, one thread per actor.
 
-Usage: python benchmarks/ray_actors.py [INSTANCES [ACTORS…]]
+Usage: python benchmarks/ray_actors.py [INSTANCES [ACTORS…]]     # INSTANCES 0: the actor alone
 """
 
 import os
@@ -18,10 +19,13 @@ os.environ |= {
 }
 
 import logging
+import pickle
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -29,13 +33,19 @@ import psutil
 import ray
 import ray.data
 import torch
+from ray.data.block import BlockAccessor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks._networks import ResNet
 from benchmarks.memory import growth
+from tensorboard_activis.capture.contribution import Contribution
+from tensorboard_activis.capture.options import RayOptions, options_of
+from tensorboard_activis.capture.ray.columns import DatasetColumns
+from tensorboard_activis.capture.ray.evaluator import Evaluator, Part, Plan
+from tensorboard_activis.capture.ray.rows import Rows
 from tensorboard_activis.ray import log
 
-BATCH, LIMIT = 256, 1.10
+BATCH, LIMIT, TURNS = 256, 1.10, 4
 
 
 def make() -> Any:
@@ -102,7 +112,56 @@ def taken(work: Callable[[], None]) -> float:
     return processor_seconds() - before
 
 
+def on_an_actor() -> None:
+    """Prints what recording a part costs an actor, and the driver."""
+    blocks = [BlockAccessor.batch_to_arrow_block(images({"id": np.arange(start, start + 512)})) for start in (0, 512)]
+    part = Part(1, 0, ((0, 512),) * len(blocks))
+    head = next(iter(Rows(blocks, part.slices, 0, BATCH)))
+    columns = DatasetColumns("image", None, None, None, None, None)
+    model = Predict()
+
+    def plainly() -> None:
+        for batch in Rows(blocks, part.slices, 0, BATCH):
+            model(batch)
+
+    ways: dict[str, Callable[[], Any]] = {"model alone": plainly}
+    contributions: dict[str, Contribution] = {}
+    for name, given, bound in (
+        ("part midway", {}, np.uint64(2**64 // 100)),
+        ("part midway, positions=0", {"positions": 0}, np.uint64(2**64 // 100)),
+    ):
+        plan = Plan(make, columns, {**options_of(RayOptions, {}), **given}, BATCH)
+        actor = Evaluator()
+        prepared = actor.prepare(plan, head)
+
+        def evaluated(
+            actor: Evaluator = actor, plan: Plan = plan, prepared: Any = prepared, bound: Any = bound, name: str = name
+        ) -> None:
+            found = actor.evaluate(plan, part, prepared, bound, head, None, *blocks).contribution
+            assert found is not None
+            contributions[name] = found
+
+        ways[name] = evaluated
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(TURNS + 1):  # the first is a warm-up
+        for name, work in ways.items():
+            begin = time.process_time()
+            work()
+            times[name].append(time.process_time() - begin)
+    for name, each in times.items():
+        ratio = median(np.array(each[1:]) / np.array(times["model alone"][1:]))
+        verdict = "" if name == "model alone" else f"   limit {LIMIT} {'ok' if ratio <= LIMIT else 'MISSED'}"
+        size = f"{len(pickle.dumps(contributions[name])) / 1e6:6.2f} MB sent" if name in contributions else ""
+        print(
+            f"{name:<28}{median(each[1:]) / part.rows * 1000:>8.3f} ms per instance, {ratio:.3f} times {size}{verdict}",
+            flush=True,
+        )
+
+
 def main() -> None:
+    on_an_actor()
+    if sys.argv[1:] == ["0"]:
+        return
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 20_480
     chosen = [int(each) for each in sys.argv[2:]] or [1, 2]
     logging.getLogger("ray").setLevel(logging.ERROR)
@@ -112,6 +171,7 @@ def main() -> None:
         "log": recorded,
         "log, positions=0": lambda instances, actors: recorded(instances, actors, positions=0),
     }
+    plain(BATCH, 1)  # the first run starts more than the later ones
     for actors in chosen:
         each = {}
         for name, work in ways.items():

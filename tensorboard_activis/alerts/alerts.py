@@ -6,6 +6,7 @@ from typing import Any
 from tensorboard_activis import schema
 from tensorboard_activis.alerts.scalars import scalars
 from tensorboard_activis.errors import ActiVisError, warn
+from tensorboard_activis.metadata import RUN_DIRECTORY
 from tensorboard_activis.query.findings.finding import Finding, FindingKind
 from tensorboard_activis.query.findings.outcomes import forget_conditions
 from tensorboard_activis.query.findings.search import SEARCHES
@@ -64,7 +65,7 @@ class Alerts:
             except ActiVisError:
                 self._snapshots = []
         kept = [one for one in self._snapshots if one.step < record.step][1 - _MOST_STEPS :]
-        snapshots = [*kept, Snapshot(record, directory, lambda: snapshots)]
+        snapshots = [*kept, Snapshot(record, directory / RUN_DIRECTORY, lambda: snapshots)]
         self._snapshots = snapshots
         return snapshots
 

@@ -115,3 +115,14 @@ def test_wrong_values_are_refused(tmp_path: Path):
         ActiVisLogger(tmp_path, network(), data(), on_finding="mail")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="alerts must be True or False"):
         ActiVisLogger(tmp_path, network(), data(), alerts="yes")  # type: ignore[arg-type]
+
+
+def test_a_logger_that_goes_on_with_a_run_looks_at_the_steps_before(tmp_path: Path):
+    """Their files, and its own, lie beside the events; a warning would be an error here."""
+    model = network()
+    for step in (1, 2):
+        with ActiVisLogger(tmp_path, model, data(), scalars=True) as activis:
+            activis.log(step)
+    events = EventAccumulator(str(tmp_path / "activis")).Reload()
+    drifts = [tag for tag in events.Tags()["tensors"] + events.Tags()["scalars"] if tag.startswith("activis/drift/")]
+    assert drifts
