@@ -100,7 +100,7 @@ def test_a_run_is_logged_read_checked_and_reported(capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("without", ["", 'sys.modules["boto3"] = None'], ids=["boto3", "s3fs alone"])
 def test_tensorboard_shows_a_run_that_grows(without: str) -> None:
-    """Without boto3 TensorBoard reads through s3fs, which must be told not to keep listings: docs/object_stores.md says so."""
+    """Without boto3 TensorBoard reads through s3fs, which must be told not to keep listings: docs/do/object_stores.md says so."""
     name = "without" if without else "with"
     log = log_with_recorder(f"s3://bucket/{name}/run1", 1)
     log(1)
@@ -129,7 +129,7 @@ def test_our_own_server_shows_a_run_that_grows() -> None:
 
 
 def test_tensorboard_with_tensorflow_says_what_it_lacks() -> None:
-    """The message that docs/object_stores.md quotes is TensorBoard's own."""
+    """The message that docs/do/object_stores.md quotes is TensorBoard's own."""
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", "s3://bucket/runs", "--port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
