@@ -136,7 +136,7 @@ def _between(ends: np.ndarray, codes: np.ndarray, highest: int) -> np.ndarray:
     """The values of codes, float32; the two ends themselves are exact."""
     part = codes.astype(np.float32)
     part /= np.float32(highest)
-    values = ends[1] * part
+    values: np.ndarray = ends[1] * part
     np.subtract(1, part, out=part)
     part *= ends[0]
     values += part

@@ -38,6 +38,8 @@ const REST_MS = 40;
 /** With more instances than this, expressions are first answered from a prefix, which is a uniform sample. */
 const MANY = 65_536;
 const FIRST = 16_384;
+/** Of more expressions than this, the first answer is from half as many. */
+const FEW = 4;
 
 const matrices = new Requests(
   async (
@@ -57,8 +59,9 @@ const matrices = new Requests(
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
       abort.throwIfAborted();
     }
-    const computed = rows.some((row) => "expression" in row) || statisticInfo(shown).source === "sample";
-    if (computed && (snapshot.peek().value?.sample_size ?? 0) > MANY) onFirstAnswer(await request(FIRST));
+    const expressions = rows.filter((row) => "expression" in row).length;
+    if ((expressions || statisticInfo(shown).source === "sample") && (snapshot.peek().value?.sample_size ?? 0) > MANY)
+      onFirstAnswer(await request(expressions > FEW ? FIRST / 2 : FIRST));
     const answer = await request();
     if (sort.by === "clustered" && !order && !window) keepOrder(where, layer, rows, answer);
     return answer;

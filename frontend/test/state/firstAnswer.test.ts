@@ -61,4 +61,12 @@ describe("a matrix of a million instances", () => {
     exact?.();
     await settled(() => matrixOf(layer).value.status === "ready");
   });
+
+  it("is first from half as many instances with more than four expressions", async () => {
+    prefixes.length = 0;
+    for (const end of [2, 3, 4, 6]) addExpressionRow(`score < 0.${end}`);
+    await settled(() => prefixes.at(-1) === undefined && prefixes.includes(8_192));
+    expect(prefixes.slice(-2)).toEqual([8_192, undefined]);
+    exact?.();
+  });
 });
