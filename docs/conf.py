@@ -17,6 +17,7 @@ SHOWN = {
 _CONTENTS = re.compile(r"<!-- contents of (\S+) -->.*?<!-- end of contents -->", re.DOTALL)
 _READERS = {"Run", "Snapshot", "SnapshotReader"}
 _NAMED = (SITE / "python.md").read_text(encoding="utf-8")
+_FIRST_COLON = re.compile(r"^((?:[^`:]|`[^`]*`)*):(?= |$)")
 _LINK = re.compile(r"(?<=\]\()([^()#\s]+)(?=[)#])")
 
 project = "ActiVis for TensorBoard"
@@ -32,6 +33,8 @@ default_role = "code"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 autodoc_member_order = "bysource"
+add_module_names = False  # headings say where a name is from
+python_maximum_signature_line_length = 100
 autodoc_default_options = {"members": True}
 # Types in signatures: those of other packages, and our own internal ones, have no page here.
 nitpick_ignore_regex = [("py:.*", ".*")]
@@ -69,6 +72,8 @@ def _relinked(text: str, source: Path, page: Path) -> str:
 
 def _docstring(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Takes a shape such as [*sizes, neurons] as it stands, and the example of a module, which begins with an import, as code."""
+    for at in [at + 1 for at, line in enumerate(lines[:-1]) if line.strip() == "Returns:"]:
+        lines[at] = _FIRST_COLON.sub(r"\1 –", lines[at], count=1)  # what stands before it is no type
     lines[:] = [re.sub(r"(?<=[\[ ])\*(?=\w+ )", r"\\*", line) for line in lines]
     start = next((at for at, line in enumerate(lines) if line.startswith("from tensorboard_activis")), None)
     if what != "module" or start is None:
@@ -88,4 +93,4 @@ def _is_internal(app: object, what: str, name: str, obj: object, skip: bool, opt
 def setup(app: object) -> None:
     app.connect("source-read", _read)  # type: ignore[attr-defined]
     app.connect("autodoc-skip-member", _is_internal)  # type: ignore[attr-defined]
-    app.connect("autodoc-process-docstring", _docstring)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-docstring", _docstring, priority=400)  # before napoleon  # type: ignore[attr-defined]
