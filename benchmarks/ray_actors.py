@@ -2,8 +2,9 @@
 
 First what an actor does with a part, in this process, beside the same batches through the same model: processor time, in turns.
 Then the cluster: processor time of all of its processes, driver included, per instance, as the difference between a long and a
-short run, so that what it takes to start actors and to record the graph is apart; and the memory of the driver, whose growth with the
-number of instances is the figure. A ResNet-18 of a quarter of the width, images of 32 pixels, batches of 256, one thread per actor.
+short run, so that what it takes to start actors and to record the graph is apart; and the memory of the driver, whose growth with
+the number of instances is the figure. A ResNet-18 of a quarter of the width, images of 32 pixels, batches of 256, one thread per
+actor.
 
 Usage: python benchmarks/ray_actors.py [INSTANCES [ACTORS…]]     # INSTANCES 0: the actor alone
 """
