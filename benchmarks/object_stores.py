@@ -2,9 +2,9 @@
 
 Run: python -m benchmarks.object_stores [--seconds 0.05]
 
-In a process of its own for each line (`tests/stores/serving.py`): two runs are logged, then a new plugin answers what the tab asks for
-first: the runs, the graph, the matrix of the newest step with a subset and an expression, and the table. TensorBoard's own reading of
-the event files is not in it.
+In a process of its own for each line (`tests/stores/serving.py`): two runs are logged, then a new plugin answers what the tab
+asks for first: the runs, the graph, the matrix of the newest step with a subset and an expression, and the table. TensorBoard's own
+reading of the event files is not in it.
 """
 
 import argparse

@@ -109,11 +109,12 @@ class ObjectStore:
         files, directories = {}, set()
         for entry in entries:
             name = str(entry["name"]).rstrip("/").rpartition("/")[2]
+            is_key_itself = str(entry["name"]).strip("/") == key.strip(
+                "/"
+            )  # an empty object that stands for the directory
             if entry.get("type") == "directory":
                 directories.add(name)
-            elif str(entry["name"]).strip("/") != key.strip(
-                "/"
-            ):  # an empty object that stands for the directory itself
+            elif not is_key_itself:
                 files[name] = self._status(f"{key}/{name}", entry)
         listing = Listing(files, frozenset(directories), at)
         with self._lock:
