@@ -1,6 +1,6 @@
 """What `health=True` costs `fit` in Keras: CPU time of batches with and without it, in turns in the same process.
 
-    python -m benchmarks.training_health_keras [--rounds N]
+    python -m benchmarks.training_health_keras [--steps N]
 
 What is traced and compiled once is left out: it takes about as long as the training step's own compilation.
 """
@@ -9,7 +9,6 @@ import argparse
 import os
 import tempfile
 import time
-from statistics import median
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -63,32 +62,24 @@ class Clock(keras.callbacks.Callback):
 def main() -> None:
     """Prints the milliseconds of a step, of one that is measured, and what so many of them cost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=200)
     arguments = parser.parse_args()
     random = np.random.default_rng(0)
-    x, y = random.normal(size=(16 * 24, 16, 16, 3)).astype("float32"), random.integers(0, 10, 16 * 24)
-    model = cnn()
-    model.fit(x, y, batch_size=16, verbose=0)
-    plain, measured, shares = [], [], []
+    count = 16 * arguments.steps
+    x, y = random.normal(size=(count, 16, 16, 3)).astype("float32"), random.integers(0, 10, count)
+    model, clock = cnn(), Clock()
     with tempfile.TemporaryDirectory() as directory:
-        for index in range(arguments.rounds):
-            clock = Clock()
-            # Every second batch is measured, so that both are of the same moments; the first ones are traced.
-            callback = ActiVisCallback(f"{directory}/{index}", x[:4], health=2, every=1000)
-            model.fit(x, y, batch_size=16, verbose=0, callbacks=[clock, callback])
-            taken = clock.milliseconds[4:-1]
-            first = (len(clock.milliseconds) * (index + 1)) % 2
-            halves = taken[first::2], taken[1 - first :: 2]
-            one, other = sorted(float(np.median(half)) for half in halves)
-            plain.append(one)
-            measured.append(other)
-            shares.append((other - one) / one)
-    extra = median(shares)
+        # Every second batch is measured, so that both kinds are of the same moments; the first ones are traced.
+        callback = ActiVisCallback(directory, x[:4], health=2, every=1000)
+        model.fit(x, y, batch_size=16, verbose=0, callbacks=[clock, callback])
+    taken = clock.milliseconds[10:-2]
+    measured, plain = float(np.median(taken[::2])), float(np.median(taken[1::2]))
+    extra = (measured - plain) / plain
     print(
         "| backend | step (ms) | a measured step (ms) | extra, in steps | health=True |\n| --- | --- | --- | --- | --- |"
     )
     name, ratio = keras.backend.backend(), 1 + extra / KERAS_EVERY
-    print(f"| {name} | {median(plain):.1f} | {median(measured):.1f} | {extra:.2f} | {ratio:.3f} |")
+    print(f"| {name} | {plain:.1f} | {measured:.1f} | {extra:.2f} | {ratio:.3f} |")
 
 
 if __name__ == "__main__":

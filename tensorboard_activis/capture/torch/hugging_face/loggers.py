@@ -54,8 +54,9 @@ class Loggers:
             options["class_names"] = class_names_of(model)
         if options["unpack"] is None:
             options["unpack"] = labels_apart(args, model)
-        if options["pinned"] is not None:
-            options["pinned"] = batched(options["pinned"], args, model, loader)
+        for name in ("pinned", "train_data"):
+            if options[name] is not None:
+                options[name] = batched(options[name], args, model, loader)
         logger = self.logger(
             directory,
             model,
