@@ -20,6 +20,8 @@ TESTS = (
     "capture/keras/test_replay.py",
     "capture/keras/test_reduce.py",
     "capture/keras/test_peaks.py",
+    "capture/keras/test_heads.py",
+    "capture/keras/test_depth.py",
     "capture/keras/graph/test_recording.py",
     "test_keras.py::test_snapshots_of_fit_agree_with_predict",
     "test_keras.py::test_several_inputs_and_outputs_from_a_data_set",

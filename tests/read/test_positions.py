@@ -120,3 +120,13 @@ def test_a_file_that_lies_is_refused(run: tuple[SnapshotReader, Truth, Path]) ->
     )
     with pytest.raises(UnreadableError, match=r"It lies\."):
         SnapshotReader(dataclasses.replace(snapshot.record, layers=problem), directory).strongest(MAP, 0)
+
+
+def test_a_log_from_before_there_were_positions_opens_as_ever() -> None:
+    run = open_run(Path(__file__).parent / "written_before_classes_were_packed")
+    snapshot = run.latest
+    for layer in snapshot.layers:
+        assert snapshot.position_sizes(layer) == ()
+        assert snapshot.activations(layer).shape == (snapshot.stored_instances, snapshot.layers[layer].neurons)
+        with pytest.raises(NotFoundError, match="(has no positions|were not recorded)"):
+            snapshot.peaks(layer)

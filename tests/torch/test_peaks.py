@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tensorboard_activis import open_run
+from tensorboard_activis.capture import batch_positions
 from tensorboard_activis.capture.batch_positions import quantized
 from tensorboard_activis.errors import ConfigurationError, NotFoundError
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -235,6 +236,19 @@ def test_maps_of_several_sizes_are_left_out_and_said(tmp_path: Path) -> None:
     assert snapshot.position_sizes("plane") == ()
     assert "'plane' are left out, because its output has 3 × 4 positions in one batch and 5 × 4" in snapshot.notes[-1]
     assert snapshot.activations("plane").shape == (16, 5)
+
+
+def test_a_map_larger_than_the_budget_is_averaged_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_positions, "PINNED_VALUES", 50)
+    model, loader = maps(20)
+    pinned = torch.randn(1, 1, 13, 17)
+    with ActiVisLogger(tmp_path, model, loader, layers=["plane"], pinned=pinned, strict=True) as log:
+        log.log(0)
+    shown = open_run(tmp_path).latest.map("plane", 20)
+    assert shown.size <= 50 < 4 * shown.size
+    (raw,) = plain(model, [pinned], ["plane"])["plane"]
+    for neuron, each in enumerate(raw[0]):
+        close(shown[..., neuron], averaged(each, shown.shape[:-1]))
 
 
 @pytest.mark.parametrize("size", [1, 300, 1024])
