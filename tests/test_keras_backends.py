@@ -20,8 +20,6 @@ TESTS = (
     "capture/keras/test_replay.py",
     "capture/keras/test_reduce.py",
     "capture/keras/test_peaks.py",
-    "capture/keras/test_heads.py",
-    "capture/keras/test_depth.py",
     "capture/keras/graph/test_recording.py",
     "test_keras.py::test_snapshots_of_fit_agree_with_predict",
     "test_keras.py::test_several_inputs_and_outputs_from_a_data_set",
@@ -32,6 +30,10 @@ TESTS = (
     "test_keras_manners.py::test_training_is_bit_identical_with_and_without",
     "test_keras_manners.py::test_memory_does_not_grow_from_snapshot_to_snapshot",
 )
+
+
+#: What is taken from models with attention, in a process of its own.
+ATTENTION = ("capture/keras/test_heads.py", "capture/keras/test_depth.py")
 
 
 def python(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -45,12 +47,12 @@ def python(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_other_backends(backend):
+@pytest.mark.parametrize(("backend", "tests"), [("torch", TESTS), ("jax", TESTS), ("torch", ATTENTION)])
+def test_other_backends(backend, tests):
     pytest.importorskip(backend)
     # Keras's own way to numpy warns on these backends.
     options = ("-q", "-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning")
-    result = python("-m", "pytest", *options, *(f"tests/{test}" for test in TESTS), KERAS_BACKEND=backend)
+    result = python("-m", "pytest", *options, *(f"tests/{test}" for test in tests), KERAS_BACKEND=backend)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-1000:]
 
 
