@@ -22,9 +22,9 @@ MEASURES = (
     "expert_load",
 )
 #: `health=True`: training steps from one measured step to the next.
-DEFAULT_EVERY = 20
+DEFAULT_EVERY = 50
 #: The same in Keras, where a measured step is computed twice.
-KERAS_EVERY = 100
+KERAS_EVERY = 200
 #: After so many measured steps, the next ones are twice as far apart: a run of a million steps stays small.
 DOUBLING = 4_096
 #: Layers that are measured; the others are said.

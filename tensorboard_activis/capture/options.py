@@ -141,7 +141,7 @@ class HealthOptions(TypedDict, total=False):
     Attributes:
         health: training health: of every layer with parameters, every so many training steps, the norm, root mean square and
             kurtosis of what it gives, the share of its neurons that are dead, its gradient, its update against its weights, and the
-            load of experts. True: every 20 steps, in Keras, where `fit` computes a measured batch a second time, every 100; a
+            load of experts. True: every 50 steps, in Keras, where `fit` computes a measured batch a second time, every 200; a
             number: so many; False: none.
     """
 
