@@ -103,7 +103,8 @@ def sbom(wheel: Path, seconds: int) -> str:
     for part in parts:
         bom.components.add(part)
     bom.register_dependency(root, parts)
-    return make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2) + "\n"
+    text: str = make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
+    return f"{text}\n"
 
 
 def bundled(wheel: Path) -> list[Component]:

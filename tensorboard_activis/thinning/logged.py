@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from tensorboard_activis import codec, metadata, schema
-from tensorboard_activis.blobs import Flaw, event_files, scan
+from tensorboard_activis.blobs import Blob, Flaw, event_files, scan
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.content import array_files
 from tensorboard_activis.read.run import current
@@ -78,7 +78,8 @@ def read_logged(directory: Location) -> LoggedRun:
             digest = codec.digest_of(one.content)
             try:
                 # Where an event file was copied, its snapshots are announced twice; the last time counts.
-                records[digest] = records.pop(digest, None) or codec.decode_snapshot(one.content)
+                known = records.pop(digest) if digest in records else None
+                records[digest] = known or codec.decode_snapshot(one.content)
             except UnreadableError:
                 found.flawed = True
     logged = [Logged.of(record, directory) for record in records.values()]
@@ -88,6 +89,6 @@ def read_logged(directory: Location) -> LoggedRun:
     return found
 
 
-def _items(directory: Location) -> Iterable[object]:
+def _items(directory: Location) -> Iterable[Blob | Flaw]:
     for path in event_files(directory):
         yield from scan(path)

@@ -134,6 +134,6 @@ def test_logs_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_messages_lose_their_paths() -> None:
-    text = "a file '/home/somebody/x y/logs/run 1/a.safetensors' and /srv/logs/b.parquet: /, 1/2, a/b"
+    text = "a file '/data/somebody/x y/logs/run 1/a.safetensors' and /srv/logs/b.parquet: /, 1/2, a/b"
     assert "somebody" not in logs.without_paths(text)
     assert logs.without_paths("in /srv/logs/b.parquet: 1/2 of a/b") == "in …/b.parquet: 1/2 of a/b"

@@ -109,7 +109,8 @@ def contradicted(snapshot: SnapshotReader) -> np.ndarray | None:
     suggested, _ = _contradicted(snapshot, labels)
     asked = np.flatnonzero(suggested >= 0)
     near = nearest(snapshot.activations(layer)[: labels.size], asked, NEIGHBOURS)
-    return asked[_neighbours_contradict(labels, near, asked, suggested)]
+    rows: np.ndarray = asked[_neighbours_contradict(labels, near, asked, suggested)]
+    return rows
 
 
 def _neighbours_contradict(
