@@ -152,7 +152,10 @@ export function Label({ now, block, width }: { now: Blocked; block: Block; width
     else return;
     event.preventDefault();
   };
-  const counted = now.judged && name === "–" ? `${good} without a label` : `${good} right, ${bad} wrong`;
+  const counted =
+    now.task === "classification" && now.judged && name === "–"
+      ? `${good} without a label`
+      : `${good} right, ${bad} wrong`;
   const says =
     now.task === "classification"
       ? `${counted}. Arrow keys go through its instances, Enter pins.`
