@@ -11,6 +11,7 @@ import typing
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sphinx.util.inventory import InventoryFile
 
@@ -44,13 +45,12 @@ def public() -> Iterator[tuple[str, object]]:
 
 def answers(member: object) -> Iterator[type]:
     """Our own dataclasses in what a method or property returns."""
+    function: Any = member
     match member:
         case property(fget=function) | cached_property(func=function):
             pass
         case staticmethod() | classmethod():
             function = member.__func__
-        case _:
-            function = member
     queue = [typing.get_type_hints(function).get("return")] if inspect.isfunction(function) else []
     while queue:
         hint = queue.pop()

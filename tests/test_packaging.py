@@ -212,7 +212,7 @@ def test_demo_says_what_is_missing(python: Path, framework: str):
 def test_versions_that_are_checked_are_allowed():
     """Every dependency of the project and its extras has its line in constraints.txt, within the range asked for.
 
-    But for Google's store: every gcsfs wants an fsspec of its own, and none wants the one that s3fs does. Nothing is tested with it.
+    But for Google's store: every gcsfs wants an fsspec of its own, and none wants that of s3fs. Nothing is tested with it.
     """
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
     pinned = dict(line.lower().split("==") for line in lines)

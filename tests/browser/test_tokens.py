@@ -85,7 +85,8 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("logs")
     for name, words in (("many", MANY), ("few", FEW), ("tags", FEW)):
         torch.manual_seed(0)
-        data, options = batch(words), {"class_names": KINDS} if name == "tags" else {}
+        data = batch(words)
+        options: dict[str, Any] = {"class_names": KINDS} if name == "tags" else {}
         tagged = torch.tensor([-100, *(kind(word) for word in words)])
         data["labels"] = (
             tagged[data["input_ids"]] if name == "tags" else torch.where(data["input_ids"] > 0, data["input_ids"], -100)

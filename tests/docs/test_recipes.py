@@ -34,7 +34,7 @@ class Network(nn.Module):
             nn.Sequential(nn.Conv2d(5, 4, 3, padding=1), nn.ReLU()),
         )
         self.fc = nn.Linear(4, outputs)
-        last = self.blocks[1][0]
+        last = self.blocks.get_submodule("1.0")
         assert isinstance(last, nn.Conv2d)
         assert last.bias is not None
         with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from tests.hostile.corpus import CASES, SESSION, TRICKS, case, forge
 from tests.records import small_health
 
 #: Snapshots are answered in full, whatever is wrong with the training health beside them.
-BESIDE = {"step": 1, "whole": (1, 2)}
+BESIDE: Any = {"step": 1, "whole": (1, 2)}
 
 
 def _health(directory: Path, change: Callable[[pb.Health], None], step: int = 3) -> None:
