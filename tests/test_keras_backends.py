@@ -47,7 +47,15 @@ def python(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize(("backend", "tests"), [("torch", TESTS), ("jax", TESTS), ("torch", ATTENTION)])
+@pytest.mark.parametrize(
+    ("backend", "tests"),
+    [
+        ("torch", TESTS),
+        ("jax", TESTS),
+        ("torch", ATTENTION),
+        pytest.param("jax", ATTENTION, marks=pytest.mark.nightly),  # it compiles for minutes
+    ],
+)
 def test_other_backends(backend, tests):
     pytest.importorskip(backend)
     # Keras's own way to numpy warns on these backends.

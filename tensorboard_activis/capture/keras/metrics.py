@@ -106,7 +106,9 @@ class ScoredForward:
         model = self._model
         groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
         logs, after = model.test_step(tuple([variable.value for variable in group] for group in groups), data)
-        for group, values in zip(groups[1:], after[1:], strict=True):
+        # Asked again, because metrics create their variables at their first call.
+        changed = (model.non_trainable_variables, model.metrics_variables)
+        for group, values in zip(changed, after[1:], strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
         return logs

@@ -118,6 +118,8 @@ EVERY_TIME = {
 def test_figures_are_those_of_the_scores(
     tmp_path: Path, kind: str, masked: bool, at_once: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if kind == "value of another size" and keras.backend.backend() == "jax":
+        pytest.skip("Keras's own attention refuses it on JAX")
     if at_once is not None:  # a few positions at a time, as of very long texts
         monkeypatch.setattr(figures, "_AT_ONCE", at_once)
     make, options = KINDS[kind]

@@ -159,7 +159,9 @@ function Track({
         {ticks.map((info) => (
           <span
             key={info.step}
-            class={`step-tick${info.problem === null ? "" : " broken"}${info.thinned ? " thinned" : ""}${place.value(info.step) * 100 <= x ? " done" : ""}`}
+            class={`step-tick${info.problem === null ? "" : " broken"}${info.thinned ? " thinned" : ""}${
+              place.value(info.step) * 100 <= x ? " done" : ""
+            }`}
             style={{ left: `${place.value(info.step) * 100}%` }}
           />
         ))}
