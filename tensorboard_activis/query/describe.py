@@ -159,7 +159,9 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
         content, ink, columns = _describe_instances(snapshot)
     except ActiVisError as error:
         problems.append(f"Instances cannot be shown: {error}")
-    layers = Records(LayerInfo, (describe_layer(snapshot, layer) for layer in record.layers))
+    layers = Records(
+        LayerInfo, (describe_layer(snapshot, layer, is_thinned=remains is not None) for layer in record.layers)
+    )
     problems += [f"Layer {layer.name}: {layer.problem}" for layer in layers if layer.problem]
     return SnapshotInfo(
         run=run,
@@ -192,7 +194,7 @@ def _describe_instances(snapshot: SnapshotReader) -> tuple[ContentKind | None, b
     return *describe_content(snapshot), describe_columns(snapshot.instances)
 
 
-def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
+def describe_layer(snapshot: SnapshotReader, layer: schema.Layer, *, is_thinned: bool) -> LayerInfo:
     """One layer with its warnings."""
     info, signed, max_abs, problem = layer.info, True, 0.0, None
     warnings = LayerWarnings(nonfinite=layer.nan + layer.inf, clipped=layer.clipped)
@@ -208,7 +210,7 @@ def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
         reducer=info.reducer,
         axis=info.axis,
         sizes=tuple(info.shape.sizes),
-        positions=() if snapshot.remains is not None else snapshot.position_sizes(info.name),
+        positions=() if is_thinned else snapshot.position_sizes(info.name),
         signed=signed,
         max_abs=max_abs,
         problem=problem,

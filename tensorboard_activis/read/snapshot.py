@@ -93,7 +93,11 @@ class SnapshotReader:
     @property
     def remains(self) -> ArrayFile | None:
         """Of a thinned snapshot the file that stands in for the removed ones (`read/thinned.py`); else None."""
-        return find_remains(self._directory, array_files(self.record))
+        return find_remains(self._directory, self._array_files)
+
+    @cached_property
+    def _array_files(self) -> tuple[str, ...]:
+        return array_files(self.record)
 
     @property
     def stored_instances(self) -> int:
