@@ -76,7 +76,8 @@ def test_ids_are_stable_when_the_loader_shuffles(tmp_path: Path, data: tuple[tor
         logger.log(1)
     first, second = open_run(tmp_path).snapshot(0), open_run(tmp_path).snapshot(1)
     assert first.instances["id"].to_pylist() == second.instances["id"].to_pylist()
-    assert np.array_equal(first.activations("fc"), second.activations("fc"))
+    # In another batch the last bit may be another.
+    np.testing.assert_allclose(first.activations("fc"), second.activations("fc"), rtol=2**-9, atol=1e-6)
     assert first.record.seen == 41
 
 
