@@ -85,7 +85,7 @@ def word(seed: int) -> Mapping[str, float]:
     relabelled(one, (drawn == planted).any(axis=1), 0.35)
     found = found_in(one, slices)
     shuffled(one)
-    right = bool(found) and found[0].title == f"text has the word w{planted} fails"
+    right = bool(found) and found[0].title == f'"w{planted}" in text fails'
     return {"first": right, "shuffled": bool(found_in(one, slices))}
 
 

@@ -258,8 +258,6 @@ def _words(name: str, texts: list[str | None]) -> Iterator[tuple[Condition, np.n
         mask[within[word]] = True
         pattern = f"(?i)(^|[^\\pL\\pN_]){word}($|[^\\pL\\pN_])"
         yield (
-            Condition(
-                name, f"matches({writing.column(name)}, {writing.quoted(pattern)})", f"{name} has the word {word}"
-            ),
+            Condition(name, f"matches({writing.column(name)}, {writing.quoted(pattern)})", f'"{word}" in {name}'),
             mask,
         )

@@ -71,7 +71,7 @@ def test_outcomes_are_no_conditions(table: pa.Table) -> None:
 
 def test_words_and_deciles(table: pa.Table) -> None:
     shown = {one.shown for one in conditions(table, np.ones(N, bool)).conditions}
-    words = {one.removeprefix("text has the word ") for one in shown if "has the word" in one}
+    words = {one.removesuffix(" in text").strip('"') for one in shown if one.endswith('" in text')}
     assert words == {"is", "whom", "über", "größe", "100", "a", "b", "naïve"} | ({"who"} & words)
     assert {
         "class = 0",

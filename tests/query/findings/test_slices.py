@@ -97,7 +97,7 @@ def test_a_word(tmp_path: Path) -> None:
         sample=None,
     )
     found = slices(run)[0]
-    assert found.title == "text has the word who fails"
+    assert found.title == '"who" in text fails'
     assert run.latest.where(str(found.subset)).sum() == inside.sum()
 
 
