@@ -1,8 +1,10 @@
 """Ctrl-C at any line leaves the model and the process unchanged, and the directory unlocked."""
 
+import linecache
 import random
 import signal
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -155,3 +157,32 @@ def test_watch(tmp_path: Path) -> None:
     logger.close()
     assert interrupted > 10
     assert set(open_run(tmp_path).steps) >= steps | {1000}
+
+
+class AtTheSwitch(Interrupter):
+    """Interrupts at lines that switch torch functions off and on, which are traced when their block begins and when it ends."""
+
+    def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if event == "line" and "DisableTorchFunction" not in linecache.getline(
+            frame.f_code.co_filename, frame.f_lineno
+        ):
+            return self._line
+        return super()._line(frame, event, arg)
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_watch_where_torch_functions_are_switched(tmp_path: Path, at: int) -> None:
+    """An interrupt at the end of a `with` block leaves out what the block would undo."""
+    model = trained().eval()
+    before = process_state(model)
+    with ActiVisLogger(tmp_path, model, layers=["*", "/flatten"], strict=True) as logger:
+
+        def evaluate() -> None:
+            with logger.watch(0) as watched:
+                model(X[:5])
+                watched.batch(labels=Y[:5])
+
+        interrupter = AtTheSwitch([at])
+        assert interrupter.run(evaluate)
+        assert interrupter.places[0].startswith("hooks.py:")
+        assert not set(differences(before, process_state(model))) - {"tensors", "torch"}

@@ -22,7 +22,7 @@ from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallS
 from tensorboard_activis.capture.torch.graph.layer_outputs import HEADS, LayerOutput
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, module_paths, output_tensors, with_tensor
-from tensorboard_activis.capture.torch.model.thread_state import leave_modes
+from tensorboard_activis.capture.torch.model.thread_state import functions_state, leave_modes, restore_functions
 from tensorboard_activis.capture.torch.positions import Grid, PositionRecorder
 from tensorboard_activis.capture.torch.reduce import NoInstancesError, read_output, reduce_output
 from tensorboard_activis.errors import ActiVisError
@@ -93,6 +93,7 @@ class ActivationHooks:
         self._paused_thread: int | None = None
         self._error: Exception | None = None
         self._modes: int | None = None
+        self._functions: Any = None
         self._called_paths: list[str] = []
         self._operator_counts: Counter[str] | None = None
 
@@ -155,6 +156,7 @@ class ActivationHooks:
             self._modes = torch._C._len_torch_function_stack()
             finder = self._finder if self._heads else None
             _OperatorMode(self._on_operator, finder, self._change_heads).__enter__()  # type: ignore[no-untyped-call]
+        self._functions = functions_state()
         self._thread = threading.get_ident()
         if self.depth is not None:
             self.depth.start(instances, mask, labels)
@@ -204,6 +206,9 @@ class ActivationHooks:
             self.depth.drop()
         self._thread = self._paused_thread = None
         self._finder.reset()
+        if self._functions is not None:
+            restore_functions(self._functions)
+            self._functions = None
         if self._modes is not None:
             leave_modes(self._modes)
             self._modes = None

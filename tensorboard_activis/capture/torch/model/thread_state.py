@@ -5,8 +5,19 @@ An interrupted `with` statement inside a pass may leave it changed.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+
+
+def functions_state() -> Any:
+    """Whether torch functions are seen by modes and subclasses in this thread, for `restore_functions`."""
+    return torch._C._get_torch_function_state()  # type: ignore[attr-defined]
+
+
+def restore_functions(state: Any) -> None:
+    """Undoes a `DisableTorchFunction` whose end an interrupt left out."""
+    torch._C._set_torch_function_state(state)  # type: ignore[attr-defined]
 
 
 def leave_modes(count: int) -> None:
@@ -21,11 +32,11 @@ def thread_state() -> Iterator[None]:
     gradients = torch.is_grad_enabled()
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     casts = [(device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in devices]
-    modes, functions = torch._C._len_torch_function_stack(), torch._C._get_torch_function_state()  # type: ignore[attr-defined]
+    modes, functions = torch._C._len_torch_function_stack(), functions_state()
     try:
         yield
     finally:
-        torch._C._set_torch_function_state(functions)  # type: ignore[attr-defined]
+        restore_functions(functions)
         leave_modes(modes)
         for device, enabled, dtype in casts:
             torch.set_autocast_enabled(device, enabled)
