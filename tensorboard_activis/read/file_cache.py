@@ -97,6 +97,12 @@ class FileCache(Generic[Value]):
             self._values.move_to_end(key)
             return self._values[key][0]
 
+    def clear(self) -> None:
+        """Forgets all values."""
+        with self._lock:
+            self._values.clear()
+            self._weight = 0
+
     def put(self, key: FileVersion, value: Value, weight: int = 1) -> None:
         """Caches a value; evicts open files that were deleted, and the least recently used values beyond the limit."""
         with self._lock:

@@ -25,8 +25,8 @@ from tests.stores.slow_store import SlowStore
 def forget() -> None:
     """Makes this process as one that has read nothing."""
     object_cache.cache_clear()
-    array_file._headers._values.clear()
-    array_file._open._values.clear()
+    array_file._headers.clear()
+    array_file._open.clear()
     place = location("slow://bucket/x")
     assert isinstance(place, StorePath)
     place.store._listings.clear()

@@ -47,7 +47,7 @@ def main(logdir: str, seconds: float, others: int, steps: int) -> dict[str, Any]
 
         setattr(ObjectStore, name, counted)
     object_cache.cache_clear()
-    array_file._headers._values.clear()
+    array_file._headers.clear()
     client = Client(logdir)  # type: ignore[arg-type]
     SlowStore.seconds = seconds
     asked.clear()
