@@ -1,11 +1,12 @@
-"""A real TensorBoard for tests: started on a free port, stopped at the end."""
+"""Real servers for tests, such as TensorBoard: started on a free port, stopped at the end."""
 
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 _SECONDS_TO_START = 300
 
@@ -13,27 +14,38 @@ _SECONDS_TO_START = 300
 @contextmanager
 def tensorboard(*flags: str) -> Iterator[str]:
     """Starts TensorBoard with these flags and gives its address, without a slash at the end."""
-    command = [sys.executable, "-m", "tensorboard.main", "--port", "0", "--host", "localhost", *flags]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with started([sys.executable, "-m", "tensorboard.main", "--port", "0", "--host", "localhost", *flags]) as address:
+        yield address
+
+
+@contextmanager
+def started(command: Sequence[str], address: str = r"http://\S+", **options: Any) -> Iterator[str]:
+    """Starts a server that says its address on standard error, and gives the address, without a slash at the end.
+
+    Arguments:
+        address: what it looks like, as a regular expression.
+        options: of `subprocess.Popen`.
+    """
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
     said: list[str] = []
-    found = threading.Event()
+    is_there = threading.Event()
 
     def listen() -> None:
         # Reads to the end: a full pipe would stop the server.
         for line in server.stderr or ():
             said.append(line)
-            if "http://" in line:
-                found.set()
-        found.set()
+            if re.search(address, line):
+                is_there.set()
+        is_there.set()
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     try:
-        found.wait(_SECONDS_TO_START)
-        address = re.search(r"http://\S+", "".join(said))
-        if address is None:
-            raise RuntimeError(f"TensorBoard did not start: {''.join(said)}")
-        yield address[0].rstrip("/")
+        is_there.wait(_SECONDS_TO_START)
+        match = re.search(address, "".join(said))
+        if match is None:
+            raise RuntimeError(f"{' '.join(command[:3])} did not start: {''.join(said)}")
+        yield match[0].rstrip("/")
     finally:
         server.terminate()
         server.wait()

@@ -2,16 +2,14 @@
 
 import json
 import os
-import re
 import secrets
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-_SECONDS_TO_START = 300
+from tests.board import started
+
 #: Nothing of the user's is read or written, and nothing outside is asked.
 _SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
@@ -52,30 +50,5 @@ def jupyterlab(directory: Path, theme: str = "JupyterLab Light", *options: str) 
         *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={directory}", *options),
     ]
     environ = os.environ | {name: str(place) for name, place in places.items()}
-    server = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environ, cwd=directory
-    )
-    said: list[str] = []
-    found = threading.Event()
-
-    def listen() -> None:
-        for line in server.stderr or ():
-            said.append(line)
-            if "http://127.0.0.1:" in line:
-                found.set()
-        found.set()
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
-        found.wait(_SECONDS_TO_START)
-        address = re.search(r"http://127\.0\.0\.1:\d+", "".join(said))
-        if address is None:
-            raise RuntimeError(f"JupyterLab did not start: {''.join(said)}")
-        yield address[0], token
-    finally:
-        server.terminate()  # its kernels end with it
-        server.wait()
-        listener.join()
-        if server.stderr:
-            server.stderr.close()
+    with started(command, r"http://127\.0\.0\.1:\d+", env=environ, cwd=directory) as address:
+        yield address, token  # its kernels end with it

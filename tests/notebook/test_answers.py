@@ -46,13 +46,6 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    logdir = tmp_path_factory.mktemp("logs")
-    write_run(logdir / "run1", small_data(), (5,))
-    return logdir
-
-
-@pytest.fixture(scope="module")
 def answers(logdir: Path) -> Answers:
     return Answers(application(logdir, reload_seconds=0.1, own_process=False))
 

@@ -32,13 +32,6 @@ def test_without_anywidget_the_extra_is_named() -> None:
 
 
 @pytest.fixture(scope="module")
-def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    logdir = tmp_path_factory.mktemp("logs")
-    write_run(logdir / "run1", small_data(), (5,))
-    return logdir
-
-
-@pytest.fixture(scope="module")
 def show() -> Any:
     pytest.importorskip("anywidget", reason="the extra `notebook` is not installed")
     from tensorboard_activis.notebook import show
