@@ -24,14 +24,12 @@ TESTS = (
     "test_keras.py::test_snapshots_of_fit_agree_with_predict",
     "test_keras.py::test_several_inputs_and_outputs_from_a_data_set",
     "test_keras.py::test_second_fit_goes_on",
-    "test_keras_health.py",
     "test_keras_instances.py::test_tokens_are_counted_where_the_model_s_mask_is",
     "test_keras_instances.py::test_pinned_are_kept_beside_the_sample_and_in_no_summary",
     "test_keras_manners.py::test_training_is_bit_identical_with_and_without",
     "test_keras_manners.py::test_memory_does_not_grow_from_snapshot_to_snapshot",
 )
-
-
+HEALTH = ("test_keras_health.py",)
 #: What is taken from models with attention, in a process of its own.
 ATTENTION = ("capture/keras/test_heads.py", "capture/keras/test_depth.py")
 
@@ -50,10 +48,12 @@ def python(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
 @pytest.mark.parametrize(
     ("backend", "tests"),
     [
-        ("torch", TESTS),
+        ("torch", (*TESTS, *HEALTH)),
         ("jax", TESTS),
-        ("torch", ATTENTION),
-        pytest.param("jax", ATTENTION, marks=pytest.mark.nightly),  # it compiles for minutes
+        pytest.param("torch", ATTENTION, marks=pytest.mark.nightly),
+        # It compiles for minutes.
+        pytest.param("jax", HEALTH, marks=pytest.mark.nightly),
+        pytest.param("jax", ATTENTION, marks=pytest.mark.nightly),
     ],
 )
 def test_other_backends(backend, tests):
