@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 DISTRIBUTION = "tensorboard-activis"
 #: Extras for developers, of which users need nothing.
-_FOR_DEVELOPERS = {"test", "bench", "docs"}
+_FOR_DEVELOPERS = {"bench", "docs", "nightly", "release", "test"}
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Package:
 
 def packages() -> list[Package]:
     """All of them, the required ones first, by name. Raises PackageNotFoundError where this package is not installed."""
-    found: dict[str, tuple[str, list[str]]] = {}
+    by_name: dict[str, tuple[str, list[str]]] = {}
     for requirement, extra in _requirements():
-        _, extras = found.setdefault(canonicalize_name(requirement.name), (str(requirement.specifier), []))
+        _, extras = by_name.setdefault(canonicalize_name(requirement.name), (str(requirement.specifier), []))
         if extra and extra not in extras:
             extras.append(extra)
-    everything = [Package(name, _version(name), wanted, tuple(extras)) for name, (wanted, extras) in found.items()]
+    everything = [Package(name, _version(name), wanted, tuple(extras)) for name, (wanted, extras) in by_name.items()]
     return sorted(everything, key=lambda package: (bool(package.extras), package.name))
 
 

@@ -26,6 +26,13 @@ def test_an_installation_that_is_well(capsys: pytest.CaptureFixture[str]) -> Non
             assert versions[requirement.name] == metadata.version(requirement.name)
 
 
+def test_extras_for_developers_are_told_from_those_for_users() -> None:
+    extras = set(metadata.metadata("tensorboard-activis").get_all("Provides-Extra") or [])
+    for_users = {name for package in packages.packages() for name in package.extras}
+    assert not for_users & {"bench", "docs", "nightly", "release", "test"}
+    assert {"flax", "keras", "lightning", "torch", "transformers"} <= for_users <= extras
+
+
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Versions by name, in place of what is installed."""

@@ -78,8 +78,8 @@ class Candidates(PossibleInstances):
             after[0] = self._with(before[0], recorded, above)
             if after[0] is before[0]:
                 return _NONE, _NONE, after
-            found, neurons = _places(above & (recorded >= after[0][:, -1]))
-            return rows[found], neurons, after
+            entry_rows, neurons = _places(above & (recorded >= after[0][:, -1]))
+            return rows[entry_rows], neurons, after
         entries = []
         for each in range(first, int(level.max(initial=-1)) + 1):
             part = recorded[torch.from_numpy(np.flatnonzero(level >= each)).to(values.device)]
@@ -87,12 +87,12 @@ class Candidates(PossibleInstances):
         for each in np.unique(level).tolist():
             at = np.flatnonzero(level == each)
             part = recorded[torch.from_numpy(at).to(values.device)]
-            found, neurons = _places((part > before[each + 1][:, -1]) & (part >= after[each + 1][:, -1]))
-            entries.append((rows[at[found]], neurons))
+            entry_rows, neurons = _places((part > before[each + 1][:, -1]) & (part >= after[each + 1][:, -1]))
+            entries.append((rows[at[entry_rows]], neurons))
         if not entries:
             return _NONE, _NONE, after
-        found, neurons = (np.concatenate(each) for each in zip(*entries, strict=True))
-        return found, neurons, after
+        entry_rows, neurons = (np.concatenate(each) for each in zip(*entries, strict=True))
+        return entry_rows, neurons, after
 
     def _with(self, largest: torch.Tensor, values: torch.Tensor, above: torch.Tensor) -> torch.Tensor:
         """The k largest of each neuron, with these values.
