@@ -12,7 +12,7 @@ from tensorboard_activis import open_run
 from tensorboard_activis.errors import NotFoundError
 from tensorboard_activis.keras import ActiVisCallback
 from tensorboard_activis.read.health import Health
-from tests.small_keras import X, Y, fitted, state
+from tests.small_keras import X, Y, fitted, network, state
 
 #: Of what is stored: the upper 16 bits of float32.
 DIGITS = 2.0**-8
@@ -87,17 +87,7 @@ def assert_gradients(health: Health, witness: Witness, names: list[str]) -> None
 
 def plain() -> keras.Model:
     """With a dropout, whose random numbers are in the gradients of all layers but the last."""
-    model = keras.Sequential(
-        [
-            keras.Input((7, 5, 3)),
-            layers.Conv2D(4, 3, name="conv"),
-            layers.BatchNormalization(name="norm"),
-            layers.ReLU(name="relu"),
-            layers.GlobalAveragePooling2D(name="pooled"),
-            layers.Dropout(0.5, name="dropout"),
-            layers.Dense(3, name="logits"),
-        ]
-    )
+    model = network()
     model.get_layer("norm").set_weights([np.ones(4), np.array([-50.0, 0, 0, -50]), np.zeros(4), np.ones(4)])
     return model
 
