@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tensorboard_activis import __version__
 from tensorboard_activis.demo import command as demo
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import visible_lines
 from tensorboard_activis.stores.locations import location
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_serve(location(options.logdir), options.port, options.host)
         return demo.run_demo(
             options.framework,
-            options.logdir,
+            _local(options.logdir),
             options.epochs,
             serve=not options.no_serve,
             port=options.port,
@@ -55,6 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ntensorboard-activis: stopped", file=sys.stderr)
         return 130
+
+
+def _local(text: str) -> Path:
+    """A local path. Raises ConfigurationError for an address."""
+    path = location(text)
+    if isinstance(path, Path):
+        return path
+    raise ConfigurationError(f"the demo logs to a local directory, not to a store; got --logdir {path}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,7 +89,10 @@ def parser() -> argparse.ArgumentParser:
         help="what to train with (default: %(default)s)",
     )
     command.add_argument(
-        "--logdir", type=Path, default=demo.DEFAULT_LOG_DIR, metavar="DIR", help="where to log (default: %(default)s)"
+        "--logdir",
+        default=str(demo.DEFAULT_LOG_DIR),
+        metavar="DIR",
+        help="the local directory to log to (default: %(default)s)",
     )
     command.add_argument(
         "--epochs",

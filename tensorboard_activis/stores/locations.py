@@ -10,9 +10,9 @@ from tensorboard_activis.stores.faults import without_secrets
 from tensorboard_activis.stores.object_store import ObjectStore
 from tensorboard_activis.stores.path import Location, StorePath
 
-_ADDRESS = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
-#: What `pathlib.Path` makes of an address.
-_FLATTENED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\](?![/\\])")
+_ADDRESS = re.compile(r"((?:[\w+.-]{2,}::)*[\w+.-]{2,})://(.*)", re.DOTALL | re.ASCII)
+#: The first part of an address whose two slashes `pathlib.Path` has made one. One letter is a drive of Windows.
+_BEGINNING = re.compile(r"[^/\\]{2,}:")
 _LOCAL = ("file", "local")
 
 
@@ -32,13 +32,7 @@ def location(text: "str | os.PathLike[str] | StorePath") -> Location:
         return text
     match = _ADDRESS.fullmatch(str(text))
     if match is None:
-        path = Path(text)
-        if _FLATTENED.match(str(path)) and not path.exists() and not path.anchor:
-            raise ConfigurationError(
-                f"{without_secrets(str(path))} looks like an address that was made a pathlib.Path, which makes one slash of two. "
-                "Give the address as text, such as 's3://bucket/run1'."
-            )
-        return path
+        return _path(text)
     protocol, key = match[1].lower(), match[2].strip("/")
     if protocol in _LOCAL:
         return Path(match[2])
@@ -52,6 +46,22 @@ def location(text: "str | os.PathLike[str] | StorePath") -> Location:
             f"{protocol}://{key} names no place in a store. Give a bucket and a path, such as {protocol}://bucket/run1."
         )
     return StorePath(_store(protocol), key)
+
+
+def _path(text: str | os.PathLike[str]) -> Path:
+    """A local path. Raises ConfigurationError for what looks like an address: it would become a directory of that name."""
+    path = Path(text)
+    if re.search(r"[^/\\:]{2,}://", str(text)) or str(text).startswith(("://", "::")):
+        raise ConfigurationError(
+            f"{without_secrets(str(text))!r} is no address of a store, nor a local path. Allowed is such as 's3://bucket/run1', "
+            "with nothing before the name of the store's protocol, or 'logs/run1'."
+        )
+    if not path.anchor and _BEGINNING.fullmatch(path.parts[0] if path.parts else "") and not path.exists():
+        raise ConfigurationError(
+            f"{without_secrets(str(path))} looks like an address with one slash where there are two, which pathlib.Path makes of "
+            f"it. Give the address as text, such as 's3://bucket/run1'; a local directory of this name as {path.absolute()}."
+        )
+    return path
 
 
 @cache

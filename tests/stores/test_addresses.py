@@ -22,6 +22,8 @@ def test_local_paths_stay_paths(tmp_path: Path) -> None:
     assert location("logs/run1") == Path("logs/run1")
     assert location(f"file://{tmp_path}") == tmp_path
     assert location("C:/logs") == Path("C:/logs")
+    assert location(f"{tmp_path}/run:/1") == tmp_path / "run:" / "1"
+    assert location("exp::1/run") == Path("exp::1/run")
     assert not is_address("logs/a:b")
     assert not is_address("file:///logs")
     assert is_address("s3://bucket/run1")
@@ -38,11 +40,22 @@ def test_local_paths_stay_paths(tmp_path: Path) -> None:
         ("slow://bucket/run?token=secret", "may have no credentials, no ?"),
         ("simplecache::slow://bucket/run", "may have no credentials, no ? and no ::"),
         (Path("slow://bucket/run"), "Give the address as text, such as 's3://bucket/run1'"),
+        (Path("simplecache::slow://bucket/run"), "Give the address as text, such as 's3://bucket/run1'"),
+        ("simplecache::/bucket/run", "Give the address as text, such as 's3://bucket/run1'"),
+        ("no_where://bucket/run", "No store is known for addresses that begin with no_where://"),
+        (" slow://bucket/run", "no address of a store, nor a local path"),
+        ("logs/slow://bucket/run", "no address of a store, nor a local path"),
+        ("://bucket/run", "no address of a store, nor a local path"),
+        ("::slow://bucket/run", "no address of a store, nor a local path"),
     ],
 )
-def test_what_is_no_address_is_refused_before_training(store: type[SlowStore], address: object, said: str) -> None:
+def test_what_is_no_address_is_refused_before_training(
+    store: type[SlowStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: object, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError) as caught:
         Recorder(address, small_graph(), small_layers())  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []  # it became no directory
     assert said in str(caught.value)
     assert "secret" not in str(caught.value)
 
@@ -70,6 +83,25 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(
         assert f"tensorboard-activis[{extra}]" in why_unreachable(roots(f"{protocol}://bucket/runs", ""))
     finally:
         locations._store.cache_clear()
+
+
+@pytest.mark.parametrize("address", ["simplecache::slow://bucket/run", "nowhere://bucket/run", "slow:/bucket/run"])
+def test_no_reader_takes_it_for_a_directory(
+    store: type[SlowStore],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError):
+        open_run(address)
+    for command in ("check", "check --thin 2", "check --repair", "report", "serve", "doctor", "demo --logdir"):
+        assert cli.main([*command.split(), address]) == 1
+        assert "address" in capsys.readouterr().err
+    assert cli.main(["demo", "--logdir", "slow://bucket/run"]) == 1
+    assert "to a local directory, not to a store; got --logdir slow://bucket/run" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
 
 
 def test_where_nothing_was_logged(store: type[SlowStore], capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tensorboard_activis import open_run
+from tensorboard_activis.errors import ConfigurationError
 from tests.small_lightning import IGNORED_WARNINGS
 from tests.stores.slow_store import SlowStore
 
@@ -76,7 +77,10 @@ def log_flax(log_dir: Any) -> None:
         logger.log(1)
 
 
-@pytest.mark.parametrize("log", [log_pytorch, log_lightning, log_trainer, log_keras, log_flax])
+FACES = [log_pytorch, log_lightning, log_trainer, log_keras, log_flax]
+
+
+@pytest.mark.parametrize("log", FACES)
 def test_a_face_logs_to_an_address(
     store: type[SlowStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Callable[[Any], None]
 ) -> None:
@@ -99,3 +103,21 @@ def test_a_face_logs_to_an_address(
         "out",
     }  # nothing is written to a directory "slow:"
     assert not any(key.endswith(".alive") for key in store.store)
+
+
+def log_shown(log_dir: Any) -> None:
+    pytest.importorskip("anywidget")
+    from tensorboard_activis.notebook import show
+
+    show(log_dir)
+
+
+@pytest.mark.parametrize("log", [*FACES, log_shown])
+def test_a_face_makes_no_directory_of_what_is_no_address(
+    store: type[SlowStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Callable[[Any], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for address in ("simplecache::slow://bucket/run", Path("simplecache::slow://bucket/run"), "nowhere://bucket/run"):
+        with pytest.raises(ConfigurationError, match="that begins? with|address as text"):
+            log(address)
+    assert {path.name for path in tmp_path.iterdir()} <= {"cache", "out"}
