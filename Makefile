@@ -12,6 +12,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check $(if $(CI),--quiet)
 ARGS ?=
+# A worker has the tests of a file to itself. Tests wait for servers and browsers, so that there is one more than processors, but for memory's sake no more than four.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
+PARALLEL := --numprocesses $(WORKERS) --dist loadfile
 # The extra of the demo follows from its framework.
 DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
@@ -51,15 +54,15 @@ lint: $(VENV)/.stamp-test built ## ruff, mypy, biome, tsc
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend run lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend run typecheck
 
-# A worker has the tests of a file to itself, and one thread to compute with, so that as many as there are processors do not wait for each other.
+# A worker has one thread to compute with, so that they do not wait for each other.
 test-python: $(VENV)/.stamp-test built
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not nightly" --numprocesses logical --maxprocesses 4 --dist loadfile --ignore=tests/browser tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not nightly" $(PARALLEL) --ignore=tests/browser tests
 
 test-frontend: $(VENV)/.stamp-test built
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend test
 
 test-browser: $(VENV)/.stamp-test built browser
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -m "not nightly" $(PARALLEL) tests/browser
 
 bench: $(VENV)/.stamp-test $(VENV)/.stamp-bench built ## the figures of the README and of benchmarks/README.md, on this machine
 	runs=$$(mktemp -d); trap 'rm -rf "$$runs"' EXIT; \
@@ -67,7 +70,7 @@ bench: $(VENV)/.stamp-test $(VENV)/.stamp-bench built ## the figures of the READ
 		echo "== $$benchmark"; ACTIVIS_BENCHMARK_RUNS="$$runs" $(BIN)/python "$$benchmark"; done
 
 nightly: $(VENV)/.stamp-test $(VENV)/.stamp-nightly built browser ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m nightly --numprocesses logical --maxprocesses 4 tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m nightly $(PARALLEL) tests
 	$(BIN)/python -m tests.hostile.fuzz --inputs 1000000
 	$(BIN)/python -m tests.hostile.hunt http --inputs 100000 --seed 1
 	$(BIN)/python -m tests.hostile.hunt declared --inputs 20000 --seed 1

@@ -1,5 +1,6 @@
 """The tab in real TensorBoard, in a real browser: runs of the demo, both data loaders, pages that report every complaint."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, Response, expect, sync_playwright
 
 from tests.board import tensorboard
@@ -34,17 +36,22 @@ OpenTab = Callable[..., FrameLocator]
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log directory with the demo's two runs, of three epochs."""
-    path = tmp_path_factory.mktemp("logs")
-    command = [sys.executable, "-m", "tensorboard_activis.cli", "demo", "--no-serve"]
-    subprocess.run([*command, "--epochs", str(EPOCHS), "--logdir", str(path)], check=True, capture_output=True)
+    """A log directory with the demo's two runs, of three epochs: made once, by the first of the workers that needs it."""
+    own = tmp_path_factory.getbasetemp()
+    path = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            command = [sys.executable, "-m", "tensorboard_activis.cli", "demo", "--no-serve"]
+            made = f"{path}.made"
+            subprocess.run([*command, "--epochs", str(EPOCHS), "--logdir", made], check=True, capture_output=True)
+            Path(made).rename(path)
     return path
 
 
 @pytest.fixture(scope="session", params=["true", "false"], ids=["load_fast", "load_slow"])
 def any_board(request: pytest.FixtureRequest, runs: Path) -> Iterator[str]:
     """The address of a TensorBoard on the demo's runs, with either data loader."""
-    with tensorboard(f"--logdir={runs}", f"--load_fast={request.param}") as address:
+    with tensorboard(f"--logdir={runs}", f"--load_fast={request.param}", tensorflow=True) as address:
         yield address
 
 

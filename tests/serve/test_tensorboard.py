@@ -2,22 +2,17 @@
 
 import gzip
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.message import Message
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from tests.board import tensorboard
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 from tests.serve.route_parameters import AT, ROUTE_PARAMETERS
@@ -31,26 +26,6 @@ def logdir(tmp_path: Path) -> Path:
     write_run(tmp_path / "run1", small_data(), STEPS)
     write_run(tmp_path / "run2", small_data(seed=1), (7,))
     return tmp_path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def tensorboard(*arguments: str, prefix: str = "") -> Iterator[str]:
-    """The address of a TensorBoard with these arguments."""
-    port = free_port()
-    command = [sys.executable, "-m", "tensorboard.main", "--port", str(port), "--host", "127.0.0.1", *arguments]
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
-    try:
-        yield f"http://127.0.0.1:{port}{prefix}"
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
 
 
 def fetch(address: str) -> bytes:
@@ -93,7 +68,7 @@ def test_the_entry_point_is_the_loader() -> None:
 @pytest.mark.parametrize("load_fast", ["true", "false"])
 def test_all_steps_behind_a_path_prefix(logdir: Path, load_fast: str) -> None:
     arguments = ("--logdir", str(logdir), f"--load_fast={load_fast}", "--path_prefix=/deep/er", "--reload_interval=1")
-    with tensorboard(*arguments, prefix="/deep/er") as base:
+    with tensorboard(*arguments, tensorflow=True) as base:
         answer = runs_when_ready(base, len(STEPS) + 1)
         assert [run["name"] for run in answer["runs"]] == ["run1", "run2"]
         assert [step["step"] for step in answer["runs"][0]["steps"]] == list(STEPS)
