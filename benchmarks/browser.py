@@ -381,7 +381,7 @@ def main() -> None:
         if "where" in wanted and not (log_dir / _browser_where.RUN).exists():
             _browser_where.write(log_dir / _browser_where.RUN)
         browser = launch(playwright)
-        with tensorboard(f"--logdir={log_dir}") as board:
+        with tensorboard(f"--logdir={log_dir}", tensorflow=True) as board:
             for part in wanted:
                 with page(browser) as shown:
                     if part == "memory":

@@ -52,7 +52,7 @@ def main() -> None:
         if len(sys.argv) == 1:
             demo = [sys.executable, "-m", "tensorboard_activis.cli", "demo", "--no-serve", "--logdir", str(logs)]
             subprocess.run(demo, check=True, capture_output=True)
-        with tensorboard(f"--logdir={logs}") as address, sync_playwright() as playwright:
+        with tensorboard(f"--logdir={logs}", tensorflow=True) as address, sync_playwright() as playwright:
             browser = launch(playwright)
             first_picture(browser, address)  # the server's own first time
             times = [first_picture(browser, address) for _ in range(TIMES)]

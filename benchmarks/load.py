@@ -137,7 +137,7 @@ def mixed_load(minutes: float, clients: int) -> int:
         logs = Logs(Path(directory) / "logs")
         for index in range(4):
             logs.write(f"stays{index}", 5)
-        with tensorboard(f"--logdir={logs.directory}", f"--reload_interval={RELOAD_SECONDS}") as board:
+        with tensorboard(f"--logdir={logs.directory}", f"--reload_interval={RELOAD_SECONDS}", tensorflow=True) as board:
             server = children()[-1]
             load = Load(board, logs, minutes + ALONE_SECONDS / 60)
             load.watch_pages(time.monotonic() + ALONE_SECONDS)

@@ -121,7 +121,7 @@ def main() -> int:
     options = parser.parse_args()
     with (
         many_runs(options.runs, options.steps, options.layers) as logs,
-        tensorboard(f"--logdir={logs.directory}", f"--reload_interval={RELOAD_SECONDS}") as board,
+        tensorboard(f"--logdir={logs.directory}", f"--reload_interval={RELOAD_SECONDS}", tensorflow=True) as board,
     ):
         server = Server(board)
         server.wait_until_quiet()

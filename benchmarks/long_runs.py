@@ -156,7 +156,7 @@ def main(steps: int = 300) -> None:
         for name, length, classes, layers in (("ten", steps, 10, LAYERS), ("thousand", steps // 3, 1_000, LAYERS[:5])):
             write_run(directory / name / "run", length, classes, layers)
             print(f"{length} steps, {len(layers)} layers, {classes:,} classes")
-            with tensorboard(f"--logdir={directory / name}", "--load_fast=false") as board:
+            with tensorboard(f"--logdir={directory / name}", "--load_fast=false", tensorflow=True) as board:
                 server = Server(board, "run")
                 wait_for(server, length - 1)
                 rows = '[{"subset": "all"}, {"subset": "class 1"}, {"subset": "class 2"}]'

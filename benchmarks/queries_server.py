@@ -212,7 +212,7 @@ def figures(address: str, duration: float) -> None:
 
 def serve(directory: Path, duration: float) -> None:
     """Times and memory of one server."""
-    with tensorboard(f"--logdir={directory}") as address:
+    with tensorboard(f"--logdir={directory}", tensorflow=True) as address:
         while b'"step"' not in urlopen(f"{address}/data/plugin/activis/runs").read():
             time.sleep(0.5)
         at_start = anonymous_bytes() / 1e6

@@ -149,7 +149,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         os.environ["TENSORBOARD_ACTIVIS_CACHE"] = f"{directory}/cache"
         write_run(Path(directory) / "logs")
-        with tensorboard("--logdir", f"{directory}/logs", "--reload_interval=5") as board:
+        with tensorboard("--logdir", f"{directory}/logs", "--reload_interval=5", tensorflow=True) as board:
             end = time.monotonic() + 120
             while (
                 get(f"{board}/data/plugin/activis/snapshot?run={RUN}&step={STEP}")[0] != 200 and time.monotonic() < end

@@ -96,7 +96,7 @@ for route in ("runs", "snapshot", "strips"):
 """
 
 
-@pytest.mark.parametrize("crowd", ["20_000, 0", "1, 3_300"])
+@pytest.mark.parametrize("crowd", ["20_000, 0", pytest.param("1, 3_300", marks=pytest.mark.nightly)])
 def test_as_many_layers_as_are_read_are_described(tmp_path: Path, crowd: str) -> None:
     program = CROWDED.format(crowd=crowd)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""20,000 hostile inputs; a million are `python -m tests.hostile.fuzz --inputs 1000000`."""
+"""5,000 hostile inputs; a million are `python -m tests.hostile.fuzz --inputs 1000000`."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-INPUTS, PROCESSES = 20_000, 2
+INPUTS, PROCESSES = 5_000, 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")

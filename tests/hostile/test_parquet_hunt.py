@@ -1,4 +1,4 @@
-"""2,000 hostile Parquet files; more are `python -m tests.hostile.hunt parquet --inputs 100000`."""
+"""1,000 hostile Parquet files; more are `python -m tests.hostile.hunt parquet --inputs 100000`."""
 
 import os
 import subprocess
@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
 def test_hostile_tables_are_read_or_refused() -> None:
-    command = [sys.executable, "-m", "tests.hostile.hunt", "parquet", "--inputs", "2000"]
+    command = [sys.executable, "-m", "tests.hostile.hunt", "parquet", "--inputs", "1000"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2,000 inputs" in done.stdout
+    assert "1,000 inputs" in done.stdout
     assert "no fault" in done.stdout
 
 

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.mark.parametrize(("kind", "inputs"), [("http", 2_000), ("declared", 100), ("sequences", 60)])
+@pytest.mark.parametrize(("kind", "inputs"), [("http", 1_000), ("declared", 50), ("sequences", 30)])
 def test_requests_are_answered_or_refused(kind: str, inputs: int) -> None:
     # In a process of its own: what it took of memory is its own.
     command = [sys.executable, "-m", "tests.hostile.hunt", kind, "--inputs", str(inputs)]

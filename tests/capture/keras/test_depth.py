@@ -153,6 +153,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "subclassed language model": lambda: subclassed(True),
     "without tokens": numbers,
 }
+EVERY_TIME = ("flat, norm before", "functional, padded", "subclassed language model", "without tokens")
 
 
 def data_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +188,9 @@ def shares(logits: np.ndarray) -> np.ndarray:
     return result
 
 
-@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in EVERY_TIME else pytest.mark.nightly) for name in CASES]
+)
 def test_readings_are_those_by_hand(tmp_path: Path, name: str) -> None:
     case = CASES[name]()
     x, y = data_of(case)

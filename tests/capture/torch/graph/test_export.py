@@ -61,7 +61,7 @@ class Tagger(nn.Module):
     [
         (Twice(), torch.randn(11, 3)),
         (Tagger(), torch.randn(11, 4, 3)),
-        (ResNet(width=2, stages=2), torch.randn(11, 3, 8, 8)),
+        pytest.param(ResNet(width=2, stages=2), torch.randn(11, 3, 8, 8), marks=pytest.mark.nightly),
         (GPT(layers=2, width=8, heads=2, words=17, positions=9), torch.randint(0, 17, (11, 6))),
         (perceptron(5, 4, 2, 3), torch.randn(11, 5)),
     ],
