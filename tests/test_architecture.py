@@ -1,10 +1,11 @@
-"""ARCHITECTURE.md and CONTRIBUTING.md: the files that they name exist, and every package has its place."""
+"""ARCHITECTURE.md and CONTRIBUTING.md: the files that they name exist, and every package has its place. One version everywhere."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from tensorboard_activis import __version__
 from tests.conftest import SLOW
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,3 +46,12 @@ def test_targets_of_make_exist() -> None:
 
 def test_paths_of_slow_tests_exist() -> None:
     assert [path for path in SLOW if not path.exists()] == []
+
+
+def test_version_is_the_same_everywhere() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    cited = re.search(r"^version: (\S+)", (ROOT / "CITATION.cff").read_text(), re.M)
+    assert newest is not None
+    assert cited is not None
+    assert cited[1] == __version__
+    assert newest[1] in (__version__, "Unreleased")

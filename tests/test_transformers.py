@@ -220,6 +220,8 @@ def test_the_run_lies_beside_the_scalars(tmp_path: Path, tokenizer: Any) -> None
 
 
 def test_a_directory_named_by_the_environment(tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if int(transformers.__version__.partition(".")[0]) < 5:
+        pytest.skip("the Trainer asks the environment since Transformers 5.0")
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "there"))
     trainer(bert(), tokenizer, tmp_path, ActiVisCallback(), max_steps=1).train()
     assert open_run(tmp_path / "there").steps == [1]

@@ -97,11 +97,11 @@ def test_a_plugin_that_tensorboard_does_not_see(monkeypatch: pytest.MonkeyPatch,
 
 def test_a_plugin_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def load() -> None:
-        raise ImportError("no module named x")
+        raise ImportError("no module named x (/home/somebody/site-packages/x.py)")
 
     entry = SimpleNamespace(name="activis", load=load)
     monkeypatch.setattr(plugin, "metadata", SimpleNamespace(entry_points=lambda group: [entry]))
-    assert "cannot load the plugin: no module named x." in plugin.plugin_problems()[0]
+    assert "cannot load the plugin: no module named x (…/x.py)." in plugin.plugin_problems()[0]
 
 
 def test_a_tensorboard_that_needs_an_older_setuptools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
-from transformers.integrations.integration_utils import default_logdir
+from transformers.integrations import integration_utils
 
 from tensorboard_activis.capture.torch.distributed.processes import broadcast_text
 
@@ -82,6 +82,11 @@ def _directory(log_dir: StrPath | None, args: Any) -> StrPath:
     """The directory of the trainer's TensorBoard callback: that of its event files, for its default name contains the time."""
     if log_dir is not None:
         return log_dir
+    default_logdir = getattr(integration_utils, "default_logdir", None)
+    if (
+        default_logdir is None
+    ):  # before Transformers 5.0 the arguments always name it, and no variable of the environment does
+        return os.fspath(args.logging_dir)
     named = os.environ.get("TENSORBOARD_LOGGING_DIR") or getattr(args, "logging_dir", None)
     if named:
         return os.path.expanduser(named)
