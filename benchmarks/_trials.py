@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.datasets import load_digits
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._perceptron import Perceptron
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.query.findings.finding import Finding
+from tensorboard_activis.query.findings.outcomes import fails
 from tensorboard_activis.query.run import Run, open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 CLASSES = 10
 EPOCHS = 30
+#: What a trial logs.
+LAYERS = ("fc1/relu", "fc2/relu", "fc3")
 
 
 @dataclass
@@ -78,7 +81,6 @@ def trial(
         smudge: what is added to 16 pixels of 8 % of the evaluation images, `hidden`, which no column names.
     """
     random = np.random.default_rng(seed)
-    torch.manual_seed(seed)
     digits = load_digits()
     order = random.permutation(len(digits.target))
     images, labels = (digits.data[order] / 16).astype(np.float32), digits.target[order].astype(np.int64)
@@ -87,17 +89,10 @@ def trial(
     if marked:
         mark[:half] = np.where(labels[:half] == 9, random.random(half) < 0.95, random.random(half) < 0.02)
         images = np.concatenate([images, 4 * mark[:, None].astype(np.float32)], axis=1)
-    layers = [torch.nn.Linear(a, b) for a, b in ((images.shape[1], 64), (64, 32), (32, CLASSES))]
-    optimizer = torch.optim.Adam([weight for layer in layers for weight in layer.parameters()], 2e-3)
-    inputs, targets = torch.from_numpy(images[:half]), torch.from_numpy(labels[:half])
-
-    def forward(values: torch.Tensor) -> dict[str, torch.Tensor]:
-        one = torch.relu(layers[0](values))
-        two = torch.relu(layers[1](one))
-        return {"fc1/relu": one, "fc2/relu": two, "fc3": layers[2](two)}
-
+    network = Perceptron((images.shape[1], 64, 32, CLASSES), random)
+    inputs, targets = images[:half], labels[:half]
     steps: dict[int, dict[str, np.ndarray]] = {}
-    killed = torch.from_numpy(random.choice(64, 6, replace=False))
+    killed = random.choice(64, 6, replace=False)
     device = random.choice(["x", "y", "z"], len(labels) - half)
     images[half:, :16] += tint * (device == "x")[:, None]
     hidden = np.zeros(len(labels) - half, bool)
@@ -106,18 +101,15 @@ def trial(
         images[half:, 24:40] += smudge * hidden[:, None]
     for epoch in range(1, EPOCHS + 1):
         if turned is not None and epoch == turned + 1:
-            inputs = inputs.flip(1)
-        optimizer.param_groups[0]["lr"] = 2e-3 * (30 if epoch == spike else 1)
-        for batch in torch.randperm(half).split(64):
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(forward(inputs[batch])["fc3"], targets[batch]).backward()
-            optimizer.step()
+            inputs = inputs[:, ::-1]
+        order = random.permutation(half)
+        for start in range(0, half, 64):
+            batch = order[start : start + 64]
+            network.step(inputs[batch], targets[batch], 2e-3 * (30 if epoch == spike else 1))
         if dies is not None and epoch >= dies:
-            with torch.no_grad():
-                layers[0].bias[killed] = -100.0
+            network.parameters[1][killed] = -100
         if epoch == EPOCHS or (every and epoch % every == 0):
-            with torch.no_grad():
-                steps[epoch] = {name: one.numpy() for name, one in forward(torch.from_numpy(images[half:])).items()}
+            steps[epoch] = dict(zip(LAYERS, network.forward(images[half:]), strict=True))
     n, shown = len(labels) - half, images[half:, :64]
     columns: dict[str, list[Any]] = {
         "site": random.choice(list("ABCDEF"), n).tolist(),
@@ -189,6 +181,13 @@ def relabelled(one: Trial, inside: np.ndarray, rate: float) -> None:
     chosen = inside & (one.random.random(inside.size) < rate)
     others = (one.labels + one.random.integers(1, CLASSES, inside.size)) % CLASSES
     one.labels = np.where(chosen, others, one.labels)
+
+
+def took(one: Trial, inside: np.ndarray) -> bool:
+    """Whether a planted slice has as many errors more than its labels explain as a finding must have."""
+    wrong = one.wrong
+    rates = np.bincount(one.labels, weights=wrong, minlength=CLASSES) / np.bincount(one.labels, minlength=CLASSES)
+    return bool(fails(int(inside.sum()), int(wrong[inside].sum()), float(rates[one.labels[inside]].sum())))
 
 
 def shuffled(one: Trial) -> None:

@@ -5,21 +5,23 @@ errors on the other half are explained in four layers, and the five neurons list
 hook, to their mean over the true class (maps are scaled). Rows: "regression" and "gradients" as the tab ranks; "far", those
 farthest from the class in its deviations, as the tab ranked before; "random", five of the layer, since setting any neuron to
 the true class helps. What can be reached is beside them: "tried", the best five by really setting each alone, and "all neurons"
-of the layer set at once. In `noisy` a tenth of the training labels is wrong. `slice` adds noise to one neuron of the hidden layer
-on a quarter of the instances, so much that a third of them is wrong: is it listed first for the errors there? Seeds from
-10,000 (`--sealed`) were looked at by nobody while the methods were made; `--sealed 2` begins at 20,000, for methods that were
-changed after that.
+of the layer set at once. In `noisy` a tenth of the training labels is wrong. `plain` has two convolutions without shortcuts or
+normalisation instead, whose maps are flattened before the hidden layer, in `pooled` averaged. `slice` adds noise to one neuron
+of the hidden layer on a quarter of the instances, so much that a third of them is wrong: is it listed first for the errors
+there? Seeds from 10,000 (`--sealed`) were looked at by nobody while the methods were made; `--sealed 2` begins at 20,000, for
+methods that were changed after that.
 
-Usage: python benchmarks/effects.py [clean noisy slice] [--trials N] [--sealed [SET]]
+Usage: python benchmarks/effects.py [clean noisy plain pooled slice] [--trials N] [--sealed [SET]]
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -36,12 +38,14 @@ from tensorboard_activis.query.causes.sets import error_effects
 from tensorboard_activis.query.snapshot import Snapshot
 from tensorboard_activis.torch import ActiVisLogger
 
+Made = TypeVar("Made", bound=nn.Module)
 SEALED = 10_000
 CLASSES = 10
 LISTED = 5
 #: Rankings by a change of the margin: as in the tab, no neuron is listed that would lower it.
 OF_MARGIN = ("regression", "gradients", "tried")
 LAYERS = {"early": "stem", "mid": "blocks.1", "late": "block2", "penultimate": "head.relu"}
+PLAIN_LAYERS = {"early": "relu1", "mid": "relu2", "penultimate": "relu3"}
 
 
 class Network(DigitsNet):
@@ -64,7 +68,25 @@ class Network(DigitsNet):
         return logits
 
 
-def trained(seed: int, noise: float) -> tuple[Network, torch.Tensor, torch.Tensor]:
+def plain(*, pooled: bool) -> nn.Module:
+    """Two convolutions of 16 and 32 channels and a hidden layer, which sees the places of the maps, or their means: `pooled`."""
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(1, 16, 3, padding=1),
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),
+            conv2=nn.Conv2d(16, 32, 3, padding=1),
+            relu2=nn.ReLU(),
+            pool2=nn.AdaptiveAvgPool2d(1) if pooled else nn.MaxPool2d(2),
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(32 if pooled else 128, 64),
+            relu3=nn.ReLU(),
+            fc2=nn.Linear(64, 10),
+        )
+    )
+
+
+def trained(seed: int, noise: float, make: Callable[[], Made]) -> tuple[Made, torch.Tensor, torch.Tensor]:
     """A fresh network, and the images and labels of the half that it was not trained on."""
     random = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -76,7 +98,7 @@ def trained(seed: int, noise: float) -> tuple[Network, torch.Tensor, torch.Tenso
     targets = labels[:half].clone()
     wrong = torch.from_numpy(random.random(half) < noise)
     targets[wrong] = (targets[wrong] + torch.from_numpy(random.integers(1, CLASSES, int(wrong.sum())))) % CLASSES
-    network = Network()
+    network = make()
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
     for _ in range(15):
         for batch in torch.randperm(half).split(45):
@@ -86,14 +108,16 @@ def trained(seed: int, noise: float) -> tuple[Network, torch.Tensor, torch.Tenso
     return network.eval(), images[half:], labels[half:]
 
 
-def logged(network: Network, images: torch.Tensor, labels: torch.Tensor, path: Path) -> Snapshot:
+def logged(
+    network: nn.Module, images: torch.Tensor, labels: torch.Tensor, path: Path, layers: Sequence[str], logits: str
+) -> Snapshot:
     """Logs all instances, with gradients of all errors."""
     batches = list(zip(images.split(128), labels.split(128), strict=True))
     logger = ActiVisLogger(
         path,
         network,
         batches,
-        layers=[*LAYERS.values(), "head.fc2"],
+        layers=[*layers, logits],
         effects="gradients",
         effects_share=1.0,
         positions=0,
@@ -104,15 +128,21 @@ def logged(network: Network, images: torch.Tensor, labels: torch.Tensor, path: P
     return open_run(path).latest
 
 
-def put_right(seed: int, noise: float) -> dict[str, tuple[int, int]]:
+def put_right(
+    seed: int,
+    noise: float,
+    make: Callable[[], nn.Module] = Network,
+    layers: Mapping[str, str] = LAYERS,
+    last: str = "head.fc2",
+) -> dict[str, tuple[int, int]]:
     """By layer and ranking, how many errors are right with their five neurons set, and of how many."""
-    network, images, labels = trained(seed, noise)
+    network, images, labels = trained(seed, noise, make)
     random = np.random.default_rng(seed + 1)
     found: dict[str, tuple[int, int]] = {}
     with tempfile.TemporaryDirectory() as directory:
-        snapshot = logged(network, images, labels, Path(directory) / "run")
+        snapshot = logged(network, images, labels, Path(directory) / "run", [*layers.values()], last)
         ids = np.array(snapshot.instances["id"].to_pylist())
-        for place, layer in LAYERS.items():
+        for place, layer in layers.items():
             gradients = snapshot.gradient_effects(layer)
             rows, own = gradients.rows, labels[ids[gradients.rows]].numpy()
             if rows.size == 0:
@@ -150,7 +180,7 @@ def put_right(seed: int, noise: float) -> dict[str, tuple[int, int]]:
 
 
 def _set(
-    network: Network,
+    network: nn.Module,
     layer: str,
     images: torch.Tensor,
     values: np.ndarray,
@@ -191,7 +221,7 @@ def _tried(logits_with: Callable[[np.ndarray], np.ndarray], own: np.ndarray, neu
 
 def broken_neuron(seed: int) -> dict[str, tuple[int, int]]:
     """Whether the neuron that is broken on marked instances comes first for the errors among them, by each ranking."""
-    network, images, labels = trained(seed, 0)
+    network, images, labels = trained(seed, 0, Network)
     random = np.random.default_rng(seed + 2)
     read: list[torch.Tensor] = []
     handle = network.head[3].register_forward_hook(lambda module, inputs, output: read.append(output.detach()))
@@ -211,7 +241,7 @@ def broken_neuron(seed: int) -> dict[str, tuple[int, int]]:
             break
     layer = LAYERS["penultimate"]
     with tempfile.TemporaryDirectory() as directory:
-        snapshot = logged(network, images, labels, Path(directory) / "run")
+        snapshot = logged(network, images, labels, Path(directory) / "run", [*LAYERS.values()], "head.fc2")
         ids = np.array(snapshot.instances["id"].to_pylist())
         members = marked.numpy()[ids]
         wrong = members & (snapshot.column("correct") == 0)
@@ -238,6 +268,8 @@ def broken_neuron(seed: int) -> dict[str, tuple[int, int]]:
 PARTS: dict[str, Callable[[int], dict[str, tuple[int, int]]]] = {
     "clean": lambda seed: put_right(seed, 0),
     "noisy": lambda seed: put_right(seed, 0.1),
+    "plain": lambda seed: put_right(seed, 0, lambda: plain(pooled=False), PLAIN_LAYERS, "fc2"),
+    "pooled": lambda seed: put_right(seed, 0, lambda: plain(pooled=True), PLAIN_LAYERS, "fc2"),
     "slice": broken_neuron,
 }
 

@@ -19,8 +19,8 @@ MOST_PAIRED = 300
 #: Permutations, fewer where they would take longer than so many multiplications; one more is a multiple of twenty.
 PERMUTATIONS = (199, 99, 39, 19)
 _MOST_PRODUCTS = 1.5e11
-#: Significance level.
-LEVEL = 0.05
+#: Significance levels: of the largest of all candidates, and of a pair beside one of its conditions.
+LEVEL, PARENT_LEVEL = 0.05, 0.01
 _BLOCK = 8_192
 
 
@@ -129,27 +129,40 @@ class Scan:
                     break
         return (reached + 1) / (len(self._maxima) + 1)
 
-    def beats_parent(self, candidate: Candidate) -> tuple[bool, int]:
-        """Whether a pair says more than its better condition, and which that is.
+    def parent(self, pair: Candidate) -> Candidate:
+        """The better one of a pair's conditions, by itself."""
+        return max(map(self.single, pair.conditions), key=lambda one: one.statistic)
 
-        As many errors as there are fall on the instances of that condition by chance, in proportion to the error rates of their
-        labels: the pair stays where in at most LEVEL of the draws a pair with this condition is as strong.
+    def beats(self, pair: Candidate, parent: Candidate) -> bool:
+        """Whether a pair says more than one of its conditions by itself.
+
+        Within that condition's instances, is the pair with the errors it has there as surprising as no pair is by chance? As many
+        errors as there are fall on them at random, in proportion to the error rates of their labels: in at most PARENT_LEVEL of
+        the draws may any pair with this condition be as surprising.
         """
-        parent = max(candidate.conditions, key=lambda one: self.single(one).statistic)
-        inside = np.flatnonzero(self._members[parent])
-        errors, weights = int(self._errors[inside].sum()), np.log(np.maximum(self.rates[inside], 1e-12))
-        n, e = self._pair_n[parent], self._pair_e[parent]
+        (condition,) = parent.conditions
+        other = next(one for one in pair.conditions if one != condition)
+        inside = np.flatnonzero(self._members[condition])
+        weights = np.log(np.maximum(self.rates[inside], 1e-12))
+        n, share = self._pair_n[condition], self._pair_e[condition] / max(parent.expected, 1e-12)
         allowed = (n >= LEAST_INSTANCES) & (n < np.minimum(self._single_n[: n.size], inside.size))
-        allowed[parent] = False
+        allowed[condition] = False
+
+        def surprises(wrong: np.ndarray) -> np.ndarray:
+            k = self._by_instance[wrong, : n.size].sum(axis=0)
+            return self._surprise(k, parent.k * share, allowed, parent.k)
+
+        observed = float(surprises(inside[self._errors[inside]])[other])
         reached = 0
         for number in range(PERMUTATIONS[0]):
             check_time()
             # The largest of these keys are a weighted draw without replacement (Efraimidis and Spirakis, 2006).
-            keys = weights + np.random.default_rng((self._seed, parent, number)).gumbel(size=inside.size)
-            wrong = inside[np.argpartition(keys, -errors)[-errors:]]
-            k = self._by_instance[wrong, : n.size].sum(axis=0)
-            reached += self._surprise(k, e, allowed).max(initial=0.0) >= candidate.statistic - 1e-9
-        return (reached + 1) / (PERMUTATIONS[0] + 1) <= LEVEL, parent
+            keys = weights + np.random.default_rng((self._seed, condition, number)).gumbel(size=inside.size)
+            wrong = inside[np.argpartition(keys, -parent.k)[-parent.k :]]
+            reached += surprises(wrong).max(initial=0.0) >= observed - 1e-9
+            if reached + 1 > PARENT_LEVEL * (PERMUTATIONS[0] + 1):
+                return False
+        return True
 
     def _pair_sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Instances of each pair and their expected errors, [paired, paired]."""
@@ -175,13 +188,16 @@ class Scan:
             self._surprise(pair, self._pair_e, self._pairable),
         )
 
-    def _surprise(self, k: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-        """The statistic where it is allowed and k exceeds what is expected, elsewhere 0."""
+    def _surprise(
+        self, k: np.ndarray, expected: np.ndarray, allowed: np.ndarray, total: int | None = None
+    ) -> np.ndarray:
+        """The statistic where it is allowed and k exceeds what is expected, elsewhere 0; of so many errors, by default all."""
+        total = self.total if total is None else total
         value = np.zeros(k.shape)
         here = allowed & (k > expected + 1e-9)
         count, e = k[here].astype(np.int64), expected[here]
-        rest = self.total - count
-        left = np.maximum(self.total - e, 1e-12)
+        rest = total - count
+        left = np.maximum(total - e, 1e-12)
         value[here] = self._logs[count] - count * np.log(e) + self._logs[rest] - rest * np.log(left)
         return value
 

@@ -49,16 +49,20 @@ def slices(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
 
 
 def _failing(scan: Scan) -> tuple[Candidate, float] | None:
-    """The strongest candidate that fails, with its p-value; a pair that says no more than one of its conditions becomes that."""
+    """The strongest candidate that fails, with its p-value.
+
+    Where one condition of a pair fails by itself and the pair says no more than it, the condition stands for the pair.
+    """
     tried: set[tuple[int, ...]] = set()
     for candidate in scan.best(MOST_TRIED, fails):
         check_time()
         if scan.p(candidate.statistic) > LEVEL:
             return None  # the others are weaker
         if len(candidate.conditions) > 1:
-            stays, parent = scan.beats_parent(candidate)
-            if not stays:
-                candidate = scan.single(parent)
+            parent = scan.parent(candidate)
+            alone = fails(parent.n, parent.k, parent.expected) and scan.p(parent.statistic) <= LEVEL
+            if alone and not scan.beats(candidate, parent):
+                candidate = parent
         if candidate.conditions in tried or not fails(candidate.n, candidate.k, candidate.expected):
             continue
         tried.add(candidate.conditions)

@@ -117,12 +117,59 @@ def test_a_pair_must_beat_its_better_condition() -> None:
         for candidate in one.best(1000, everything)
         if 4 in candidate.conditions and len(candidate.conditions) == 2
     ]
-    assert one.beats_parent(pairs[0]) == (False, 4)
+    assert one.parent(pairs[0]).conditions == (4,)
+    assert not one.beats(pairs[0], one.parent(pairs[0]))
     both = members[4] & members[9]
     two = Scan(members, np.ones(30, bool), strata, (random.random(n) < 0.05) | (both & (random.random(n) < 0.4)))
     best = two.best(1, everything)[0]
     assert best.conditions == (4, 9)
-    assert two.beats_parent(best)[0]
+    assert two.beats(best, two.parent(best))
+
+
+def test_a_pair_is_tried_by_its_share_of_the_errors_within_its_better_condition() -> None:
+    """A pair with fewer errors than its condition, nearly all of them its own; its p-value against draws by loops."""
+    random = np.random.default_rng(1)
+    n = 900
+    members = random.random((12, n)) < 0.3
+    strata = random.integers(0, 3, n)
+    errors = (random.random(n) < 0.03) | (members[2] & members[5] & (random.random(n) < 0.3))
+    scan = Scan(members, np.ones(12, bool), strata, errors)
+    pair = next(one for one in scan.best(1000, everything) if one.conditions == (2, 5))
+    parent = scan.parent(pair)
+    inside = np.flatnonzero(members[parent.conditions[0]])
+    rates = label_rates(strata, errors)[inside]
+    total = int(errors[inside].sum())
+
+    def largest(wrong: np.ndarray, others: list[int]) -> float:
+        statistics = [0.0]
+        for j in others:
+            both = members[j][inside]
+            k, e = int(wrong[both].sum()), total * rates[both].sum() / rates.sum()
+            if 20 <= both.sum() < min(inside.size, members[j].sum()) and k > e:
+                rest = (total - k) * math.log((total - k) / (total - e)) if k < total else 0
+                statistics.append(k * math.log(k / e) + rest)
+        return max(statistics)
+
+    (other,) = set(pair.conditions) - set(parent.conditions)
+    observed = largest(errors[inside], [other])
+    drawn = []
+    for _ in range(199):
+        wrong = np.zeros(inside.size, bool)
+        wrong[random.choice(inside.size, total, replace=False, p=rates / rates.sum())] = True
+        drawn.append(largest(wrong, [j for j in range(12) if j != parent.conditions[0]]))
+    assert np.mean(np.array(drawn) >= observed) <= 0.001
+    assert scan.beats(pair, parent)
+    weak = max(
+        (
+            one
+            for one in scan.best(1000, everything)
+            if len(one.conditions) == 2 and one.conditions != (2, 5) and parent.conditions[0] in one.conditions
+        ),
+        key=lambda one: one.k,
+    )
+    (other,) = set(weak.conditions) - set(parent.conditions)
+    assert np.mean(np.array(drawn) >= largest(errors[inside], [other])) >= 0.05
+    assert not scan.beats(weak, parent)
 
 
 @pytest.mark.parametrize(
