@@ -13,6 +13,13 @@ from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
 from tensorboard_activis.stores.path import Location, Place
 
 _TAGS = (metadata.GRAPH_TAG, metadata.SNAPSHOT_TAG, metadata.HEALTH_TAG)
+#: Bytes of a run's training health that are held at once, with what every event of it takes besides.
+MOST_HEALTH, HEALTH_EVENT = 256 << 20, 1_000
+
+
+def health_beyond(held: int, step: int) -> str:
+    """Says that training health is not read from an event on. Arguments: `held`: events before it; `step`: its step."""
+    return f"Training health from step {step:,} on is not read: the {held:,} events before it take {MOST_HEALTH:,} bytes of memory."
 
 
 @dataclass(frozen=True)
@@ -62,12 +69,22 @@ def event_file_names(directory: Location) -> list[str]:
 
 
 def read_blobs(directory: Location) -> Blobs:
-    """Reads all of these of a directory. An incomplete record at the end is skipped; damage becomes a problem."""
+    """Reads all of these of a directory. An incomplete record at the end is skipped; damage becomes a problem, and so does
+    more training health than is held."""
     blobs: list[Blob] = []
     problems: list[str] = []
+    health, events, beyond = 0, 0, False
     for path in event_files(directory):
         for item in scan(path):
-            if isinstance(item, Blob):
+            if isinstance(item, Blob) and item.tag == metadata.HEALTH_TAG:
+                health += HEALTH_EVENT + len(item.content)
+                if health <= MOST_HEALTH:
+                    blobs.append(item)
+                    events += 1
+                elif not beyond:
+                    beyond = True
+                    problems.append(health_beyond(events, item.step))
+            elif isinstance(item, Blob):
                 blobs.append(item)
             elif item.kind == "newer":
                 problems.append(item.text)

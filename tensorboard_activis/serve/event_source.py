@@ -10,7 +10,7 @@ from tensorboard import errors as tensorboard_errors
 from tensorboard.context import RequestContext
 from tensorboard.data import provider
 
-from tensorboard_activis import codec, metadata, schema
+from tensorboard_activis import blobs, codec, metadata, schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.health_codec import decode_health
 from tensorboard_activis.health_part import HealthPart
@@ -189,14 +189,20 @@ class EventSource:
         return self._graphs.get(codec.digest_of(blob), lambda: encode_json(model_graph(codec.decode_graph(blob))), len)
 
     def health(self, scope: RequestScope, data: Data, edition: int) -> list[HealthRecord]:
-        """The parts of a run's training health in the order of the events; `edition` is that of the run's event files."""
-        found = []
+        """The parts of a run's training health in the order of the events, as many as are held at once; the last says it where
+        there are more. `edition` is that of the run's event files."""
+        found: list[HealthRecord] = []
+        held = 0
         for datum in data.get(metadata.HEALTH_TAG, ()):
             if datum.values:
                 check_time()
                 key = datum.values[0].blob_key
                 name = (scope.experiment, key, datum.wall_time, edition)
-                found.append(self._health.get(name, partial(self._health_record, scope, key), _health_weight))
+                record = self._health.get(name, partial(self._health_record, scope, key), _health_weight)
+                held += _health_weight(record)
+                if held > blobs.MOST_HEALTH:
+                    return [*found, HealthRecord("", None, blobs.health_beyond(len(found), datum.step))]
+                found.append(record)
         return found
 
     def _health_record(self, scope: RequestScope, key: str) -> HealthRecord:

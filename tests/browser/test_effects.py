@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
 from tests.browser.test_detail import Truth, numbers, read, regressed, section
-from tests.browser.test_tour import FIRST, layer
+from tests.browser.test_tour import FIRST, SECOND, layer
 
 LAYER = "head.relu"
 AT = {"run": FIRST, "step": "60", "layers": [LAYER], "detail": LAYER}
@@ -65,6 +65,29 @@ def test_effects_stand_over_the_columns_of_the_row_that_is_sorted_by(board: str,
         neuron, value = told()
         assert neuron == order[place]
         assert abs(value - effect[neuron]) < 0.011
+
+
+def test_in_a_comparison_the_bars_are_those_of_the_first(board: str, open_tab: OpenTab, runs: Path) -> None:
+    truth = read(runs / FIRST, LAYER)
+    r2, pull, _, own = pulls(truth)
+    effect = (pull * (truth.values.mean(axis=0) - truth.values))[own == 8].mean(axis=0)
+    order = np.argsort(-np.abs(effect), kind="stable")
+    tab = open_tab(board, link(**AT, compare=[SECOND, 60], sort={"by": "effect", "a": "s:8"}))
+    panel = layer(tab, LAYER)
+    head = panel.locator(".matrix-effect").first
+    for mode in ("both", "difference"):
+        tab.get_by_role("radio", name=mode).click()
+        expect(head).to_contain_text("effect, first")
+        expect(head).to_contain_text(f"R² {r2:.2f}")
+        grid = panel.get_by_role("grid")
+        grid.focus()
+        grid.press("Control+Home")
+        grid.press("ArrowRight")
+        expect(panel.get_by_role("gridcell")).to_contain_text(f"Neuron {order[0]},")
+        words = "estimated effect on the margin of class 8 in the first"
+        tip = tab.locator(".matrix-tip")
+        expect(tip).to_contain_text(words)
+        assert abs(numbers(tip.inner_text().split(words)[1])[0] - effect[order[0]]) < 0.011
 
 
 def test_the_drawer_of_a_subset_lists_the_neurons_behind_its_errors(board: str, open_tab: OpenTab, runs: Path) -> None:

@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_activis import open_run
+from tensorboard_activis import blobs, metadata, open_run
+from tensorboard_activis.blobs import read_blobs
+from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import NotFoundError, UnreadableError
-from tensorboard_activis.health_codec import make_health
+from tensorboard_activis.health_codec import decode_health, make_health
 from tensorboard_activis.health_part import HealthLayer, HealthPart
 from tensorboard_activis.read import health as reading
+from tensorboard_activis.read import run as reading_run
 from tensorboard_activis.read.health import Health
-from tests.records import small_data, write_run
+from tests.records import small_data, small_graph, small_health, small_layers, write_run
 
 
 def part(session: str, steps: range, value: float, layers: tuple[str, ...] = ("a", "b")) -> HealthPart:
@@ -73,6 +76,31 @@ def test_a_run_has_its_health(tmp_path: Path):
     assert health.values.shape == (2, 2, 25)
     expected = np.arange(1, 101, dtype=np.float32).reshape(2, 2, 25) / 1024
     np.testing.assert_allclose(health.values, expected, rtol=2.0**-8)
+
+
+def write_parts(log_dir: Path, count: int) -> None:
+    """So many events of training health of one session, of four steps each."""
+    recorder = Recorder(log_dir, small_graph(), small_layers(), strict=True)
+    for number in range(count):
+        steps = range(4 * number, 4 * number + 4)
+        recorder.session.write_health(small_health(recorder.session.name, steps))
+    recorder.close()
+
+
+def test_so_many_events_are_held_and_decoded_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Counts what is held before it is joined, of a run with many more events than that."""
+    write_parts(tmp_path, 40)
+    directory = tmp_path / metadata.RUN_DIRECTORY
+    sizes = [len(one.content) for one in read_blobs(directory).blobs if one.tag == metadata.HEALTH_TAG]
+    assert len(sizes) == 40
+    decoded = []
+    monkeypatch.setattr(reading_run, "decode_health", lambda blob: decoded.append(len(blob)) or decode_health(blob))
+    monkeypatch.setattr(blobs, "MOST_HEALTH", sum(sizes[:12]) + 12 * blobs.HEALTH_EVENT)
+    run = open_run(tmp_path)
+    assert decoded == sizes[:12]
+    assert run.health.steps.tolist() == list(range(48))
+    (problem,) = run.problems
+    assert problem.startswith("Training health from step 51 on is not read: the 12 events before it take")
 
 
 def test_a_run_without_health_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -83,6 +83,7 @@ def test_heads_are_neurons(tmp_path: Path) -> None:
     projection = model.block.self_attn.out_proj
     weight, step = projection.weight.detach().clone(), 1e-3
     ours = {name: each[torch.as_tensor(ids)] for name, each in inputs.items()}
+    derivatives = np.zeros((len(ids), 2))
     for head in range(2):
         sides = []
         for sign in (1, -1):
@@ -93,7 +94,28 @@ def test_heads_are_neurons(tmp_path: Path) -> None:
                 projection.weight.copy_(weight)
         difference = (sides[0].astype(float) - sides[1]) / (2 * step)
         np.testing.assert_allclose(effects.product[:, head], difference, atol=3e-3)
+        derivatives[:, head] = difference
     assert "No effects of" not in " ".join(snapshot.notes)
+
+    # What is said of them: behind the errors together, their derivatives summed; of one error, scaled to the class's mean.
+    errors = snapshot.effects("block.self_attn/heads", "all").errors
+    assert errors is not None
+    assert (errors.estimate.method, errors.n) == ("gradients", len(ids))
+    mean = -derivatives.mean(axis=0)
+    assert [one.neuron for one in errors.neurons] == [one for one in np.argsort(-mean) if mean[one] > 0]
+    assert [one.effect for one in errors.neurons] == pytest.approx(
+        [mean[one.neuron] for one in errors.neurons], abs=3e-3
+    )
+    activations = snapshot.activations("block.self_attn/heads").astype(float)
+    labels = np.array(snapshot.instances["label"].to_pylist())
+    for place, index in enumerate(effects.rows[:6]):
+        factor = activations[labels == labels[index]].mean(axis=0) / activations[index]
+        contrast = snapshot.instance_detail("block.self_attn/heads", int(index)).contrast
+        assert contrast is not None
+        assert contrast.estimate.method == "gradients"
+        for told in contrast.neurons:
+            expected = (factor[told.neuron] - 1) * derivatives[place, told.neuron]
+            assert told.estimated == pytest.approx(expected, abs=5e-3)
 
 
 def test_recurrent_layers_with_packed_sequences(tmp_path: Path) -> None:

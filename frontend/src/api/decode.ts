@@ -3,32 +3,17 @@
 import {
   type Activation,
   ARRAYS,
-  type Attention,
   type Columns as ColumnsAnswer,
-  type DepthHistory,
-  type History,
-  type InstanceMaps,
   type Matrix as MatrixAnswer,
-  type NeuronPositions,
   type Projection as ProjectionAnswer,
   type QuantizedMatrix,
-  type RowEffects,
   type Strips,
   type TextIds,
-  type TrainingHealth,
 } from "./contract";
 import { readSafetensors, type TensorData } from "./safetensors";
-import {
-  ApiError,
-  type Columns,
-  type ExtraColumn,
-  type Matrix,
-  type Projection,
-  type Strip,
-  type Where,
-} from "./types";
+import { ApiError, type Columns, type ExtraColumn, type Matrix, type Projection, type Strip } from "./types";
 
-type Answers = typeof ARRAYS;
+export type Answers = typeof ARRAYS;
 
 /**
  * An answer with arrays: its metadata and its arrays, by the names that `contract.ts` has for them. Throws ApiError
@@ -95,22 +80,6 @@ export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
   };
 }
 
-export function decodeDepthHistory(buffer: ArrayBuffer): DepthHistory {
-  return decode<DepthHistory>(buffer, "DepthHistory");
-}
-
-export function decodeHealth(buffer: ArrayBuffer): TrainingHealth {
-  return decode<TrainingHealth>(buffer, "TrainingHealth");
-}
-
-export function decodeEffects(buffer: ArrayBuffer): RowEffects {
-  return decode<RowEffects>(buffer, "RowEffects");
-}
-
-export function decodeHistory(buffer: ArrayBuffer): History {
-  return decode<History>(buffer, "History");
-}
-
 export function decodeProjection(buffer: ArrayBuffer): Projection {
   return { state: "done", progress: 1, ...decode<ProjectionAnswer>(buffer, "Projection") };
 }
@@ -133,22 +102,6 @@ export function decodeColumns(buffer: ArrayBuffer): Columns {
 
 export function decodeActivation(buffer: ArrayBuffer): Float32Array {
   return decode<Activation>(buffer, "Activation").value;
-}
-
-export function decodeAttention(buffer: ArrayBuffer): Attention {
-  return decode<Attention>(buffer, "Attention");
-}
-
-export function decodePositions(buffer: ArrayBuffer): NeuronPositions {
-  return decode<NeuronPositions>(buffer, "NeuronPositions");
-}
-
-export function decodeInstanceMaps(buffer: ArrayBuffer): InstanceMaps {
-  return decode<InstanceMaps>(buffer, "InstanceMaps");
-}
-
-export function decodeWhere(buffer: ArrayBuffer): Where {
-  return decode<Where>(buffer, "Where");
 }
 
 function textIds({ bytes, offsets }: TextIds): string[] {

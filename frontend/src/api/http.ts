@@ -1,19 +1,13 @@
 /** The data source of the running plugin: sends requests to its HTTP routes and decodes the answers. */
 
 import {
+  type Answers,
+  decode,
   decodeActivation,
-  decodeAttention,
   decodeColumns,
-  decodeDepthHistory,
-  decodeEffects,
-  decodeHealth,
-  decodeHistory,
-  decodeInstanceMaps,
   decodeMatrix,
-  decodePositions,
   decodeProjection,
   decodeStrips,
-  decodeWhere,
 } from "./decode";
 import type { SnapshotRef, Source } from "./source";
 import { ApiError, type ErrorKind, type Findings, type TableQuery } from "./types";
@@ -36,8 +30,10 @@ export function httpSource(base: string): Source {
     route: string,
     parameters: Parameters,
     signal: AbortSignal,
-    decode: (b: ArrayBuffer) => T,
-  ): Promise<T> => decode(await (await request(base, route, parameters, signal)).arrayBuffer());
+    read: (buffer: ArrayBuffer) => T,
+  ): Promise<T> => read(await (await request(base, route, parameters, signal)).arrayBuffer());
+  const arrays = <T>(route: string, parameters: Parameters, signal: AbortSignal, name: keyof Answers): Promise<T> =>
+    numbers(route, parameters, signal, (buffer) => decode<T>(buffer, name));
   return {
     runs: (signal) => json("runs", {}, signal),
     graph: (run, signal) => json("graph", { run }, signal),
@@ -65,23 +61,23 @@ export function httpSource(base: string): Source {
     activation: (at, layer, neuron, signal) =>
       numbers("activation", { ...at, layer, neuron }, signal, decodeActivation),
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
-    where: (at, expression, signal) => numbers("where", { ...at, expression }, signal, decodeWhere),
+    where: (at, expression, signal) => arrays("where", { ...at, expression }, signal, "Where"),
     table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),
     csv: async (at, selection, signal) =>
       (await request(base, "export", { ...at, ...selection, format: "csv" }, signal)).blob(),
     instance: (at, layer, index, signal, against) => json("instance", { ...at, layer, index, against }, signal),
     depth: (at, index, signal) => json("depth", { ...at, index }, signal),
-    depthHistory: (at, signal) => numbers("depth_history", { ...at }, signal, decodeDepthHistory),
-    health: (run, columns, signal) => numbers("health", { run, columns }, signal, decodeHealth),
+    depthHistory: (at, signal) => arrays("depth_history", { ...at }, signal, "DepthHistory"),
+    health: (run, columns, signal) => arrays("health", { run, columns }, signal, "TrainingHealth"),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
-    positions: (at, layer, neuron, signal) => numbers("positions", { ...at, layer, neuron }, signal, decodePositions),
+    positions: (at, layer, neuron, signal) => arrays("positions", { ...at, layer, neuron }, signal, "NeuronPositions"),
     instanceMaps: (at, layer, neuron, query, signal) =>
-      numbers("instance_maps", { ...at, layer, neuron, ...query }, signal, decodeInstanceMaps),
+      arrays("instance_maps", { ...at, layer, neuron, ...query }, signal, "InstanceMaps"),
     attention: (at, layer, head, index, signal) =>
-      numbers("attention", { ...at, layer, head, index }, signal, decodeAttention),
-    history: (at, layer, rows, part, signal) =>
-      numbers("history", { ...at, layer, rows, ...part }, signal, decodeHistory),
-    effects: (at, layer, row, signal) => numbers("effects", { ...at, layer, row }, signal, decodeEffects),
+      arrays("attention", { ...at, layer, head, index }, signal, "Attention"),
+    history: (at, layer, rows, part, signal) => arrays("history", { ...at, layer, rows, ...part }, signal, "History"),
+    effects: (at, layer, row, signal) => arrays("effects", { ...at, layer, row }, signal, "RowEffects"),
+    concept: (at, layer, row, signal) => arrays("concept", { ...at, layer, row }, signal, "Concept"),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
     overlap: (at, row, rows, signal) => json("overlap", { ...at, row, rows }, signal),
     separation: (at, question, signal) => json("separation", { ...at, ...question }, signal),

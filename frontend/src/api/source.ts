@@ -3,6 +3,7 @@
 import type {
   Attention,
   Columns,
+  Concept,
   Depth,
   DepthHistory,
   Evidence,
@@ -154,6 +155,8 @@ export interface Source {
   history(at: SnapshotRef, layer: string, rows: RowQuery[], part: HistoryPart, signal: AbortSignal): Promise<History>;
   /** What each neuron does to the mean margin of a row, and which are behind its errors. */
   effects(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<RowEffects>;
+  /** The direction of a row in a layer, as one more neuron. */
+  concept(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<Concept>;
   /** How a subset (or expression) differs from the rest in a layer. */
   subset(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
   /** How many instances a row shares with each of several rows. */

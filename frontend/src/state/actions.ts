@@ -19,6 +19,7 @@ import type { Sort } from "./rows";
 import { shownExpression, typedRow } from "./typed";
 import {
   CLOSED,
+  type ColourBy,
   type Compare,
   chosenDetailLayer,
   chosenLayers,
@@ -310,6 +311,13 @@ export function chooseClassOrder(order: ClassOrder): void {
 export function spreadRow(key: RowKey | null, layerNames: readonly string[]): void {
   batch(() => {
     for (const name of layerNames) panel(name).over.value = key;
+  });
+}
+
+/** Colours the points of layers. */
+export function colourBy(colour: ColourBy, layerNames: readonly string[]): void {
+  batch(() => {
+    for (const name of layerNames) panel(name).colour.value = colour;
   });
 }
 

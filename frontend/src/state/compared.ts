@@ -14,6 +14,7 @@ import type {
 } from "../api/types";
 import { type Change, type Changes, changesBetween } from "../layout/changes";
 import { classesBetween, inOrderOf, type Pairing, pairUp } from "../layout/pairing";
+import { alongRow, concepts } from "./concepts";
 import { comparedSnapshot, comparedStep, currentSnapshot, step } from "./currentSnapshot";
 import {
   activationAnswers,
@@ -36,7 +37,7 @@ import { partnerOf } from "./neuronPairs";
 import { parseRowKey, type RowKey, rowKey } from "./rowKeys";
 import { rowQuery } from "./rows";
 import { tokenize } from "./tokenize";
-import { panel } from "./view";
+import { type ColourBy, panel } from "./view";
 
 /** Its instances, in its own order. */
 export const comparedInstances = resource(() => comparedSnapshot.value, columnAnswers);
@@ -111,7 +112,7 @@ export const comparedProjectionOf: (layer: string) => Resource<ProjectionQuery, 
 );
 
 /** The activation of a neuron's partner on its instances, in their own order; the name is "INDEX LAYER". */
-export const comparedActivationOf = perName((name) =>
+const comparedActivationOf = perName((name) =>
   resource(() => {
     const [, neuron, layer = ""] = /^(\d+) (.*)$/s.exec(name) ?? [];
     const [there, partner] = [comparedSnapshot.value, partnerOf(layer, Number(neuron))];
@@ -120,6 +121,22 @@ export const comparedActivationOf = perName((name) =>
       : null;
   }, activationAnswers),
 );
+
+/** The direction there of the row that the points of a layer are coloured by. */
+const comparedConceptOf = perName((layer) =>
+  resource(() => {
+    const [there, key] = [comparedSnapshot.value, alongRow(panel(layer).colour.value)];
+    return there && key !== null && isRowThere(key) && comparedLayer(layer)
+      ? { ...there, layer, row: rowQuery(parseRowKey(key)!) }
+      : null;
+  }, concepts),
+);
+
+/** What its instances are coloured by, in their own order, where that is a neuron or a direction; undefined: neither. */
+export function comparedValues(colour: ColourBy, layer: string): Float32Array | null | undefined {
+  if (colour.startsWith("neuron:")) return comparedActivationOf(colour.slice(7)).value.value;
+  return alongRow(colour) === null ? undefined : (comparedConceptOf(layer).value.value?.values ?? null);
+}
 
 /** The detail of one instance in one layer of it; `subject` names the instance by the shown snapshot's index. */
 export function comparedInstanceOf(

@@ -3,7 +3,6 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import type { RowEffects, RowQuery } from "../api/types";
-import { comparedSnapshot } from "./currentSnapshot";
 import { currentSource, ofShown, rows, snapshot } from "./data";
 import { sort } from "./derived";
 import { perName, Requests, type Resource } from "./loads";
@@ -18,10 +17,8 @@ const effects = new Requests(
   48,
 );
 
-/** Whether there can be margins: of instances with one class each. */
-export const hasEffects: ReadonlySignal<boolean> = computed(
-  () => snapshot.value.value?.task === "classification" && !comparedSnapshot.value,
-);
+/** Whether there can be margins: of instances with one class each. In a comparison they are those of the first. */
+export const hasEffects: ReadonlySignal<boolean> = computed(() => snapshot.value.value?.task === "classification");
 
 export const effectsOf = (subject: () => Asked | null): Resource<SnapshotRef & Asked, RowEffects> =>
   ofShown(() => (hasEffects.value ? subject() : null), effects);

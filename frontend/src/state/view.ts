@@ -86,7 +86,7 @@ export const neuronFace = signal<"where" | "values">("where");
 /** Whether the drawer keeps its subject when something else is clicked. */
 export const detailPinned = signal(false);
 
-/** "label", "prediction", "correct", "rows", "column:NAME" or "neuron:INDEX LAYER". */
+/** "label", "prediction", "correct", "rows", "column:NAME", "neuron:INDEX LAYER" or "along:ROW KEY", its direction. */
 export type ColourBy = string;
 
 export interface PanelState {

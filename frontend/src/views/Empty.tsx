@@ -4,13 +4,10 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { count } from "../draw/format";
-import { addStyles } from "../lib/styles";
 import { lastPolled, runs, runsError } from "../state/currentSnapshot";
 import { copyText } from "./controls/clipboard";
 import { Icon } from "./controls/Icon";
-import styles from "./empty.css?inline";
-
-addStyles(styles);
+import "./laterStyles";
 
 const TORCH = `from tensorboard_activis.torch import ActiVisLogger
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from tensorboard_activis.query.arithmetic.ridge import RIDGE
 from tensorboard_activis.query.causes import regression
@@ -157,11 +158,38 @@ def test_an_estimate_that_does_not_fit_says_so(tmp_path: Path) -> None:
 
 
 def test_heads_are_neurons_of_their_layer(tmp_path: Path) -> None:
-    logged = log(tmp_path, {"h.0.attn/heads": HIDDEN[:, :4], "hidden": HIDDEN, "head": LOGITS}, LOGITS, LABELS)
-    found = logged.instance_detail("h.0.attn/heads", logged.index_of(int(WRONG[0]))).contrast
-    assert found is not None
-    assert found.estimate.method == "regression"
-    assert {one.neuron for one in found.neurons} <= set(range(4))
+    """Why not, the effects on a row and what is behind its errors: of four heads that hold a part of what the logits read."""
+    layer = "h.0.attn/heads"
+    logged = log(tmp_path, {layer: HIDDEN[:, :4], "hidden": HIDDEN, "head": LOGITS}, LOGITS, LABELS)
+    heads = HIDDEN[:, :4].astype(np.float64)
+    centred = LOGITS - LOGITS.mean(axis=1, keepdims=True)
+    told = Ridge(alpha=RIDGE * ((heads - heads.mean(axis=0)) ** 2).sum() / 4).fit(heads, centred)
+    left_out = cross_val_predict(told, heads, centred, cv=LeaveOneOut())
+    r2 = 1 - ((centred - left_out) ** 2).sum() / ((centred - centred.mean(axis=0)) ** 2).sum()
+    others = LOGITS.copy()
+    others[np.arange(len(LABELS)), LABELS] = -np.inf
+    pull = told.coef_[LABELS] - told.coef_[others.argmax(axis=1)]
+
+    for row in WRONG[:5]:
+        found = logged.instance_detail(layer, logged.index_of(int(row))).contrast
+        assert found is not None
+        assert found.estimate.r2 == pytest.approx(r2, abs=0.01)
+        assert found.estimate.reliable == (r2 >= 0.95)
+        effect = pull[row] * (heads[LABELS == LABELS[row]].mean(axis=0) - heads[row])
+        order = [one for one in np.argsort(-effect, kind="stable") if effect[one] > 0]
+        assert [one.neuron for one in found.neurons] == order
+        np.testing.assert_allclose([one.estimated for one in found.neurons], effect[order], rtol=0.01, atol=0.01)
+
+    own = LABELS == 0
+    answer = logged.effects(layer, "ant")
+    np.testing.assert_allclose(answer.effect, (pull * (heads.mean(axis=0) - heads))[own].mean(axis=0), atol=0.01)
+    assert logged.matrix(layer, ["ant"], sort=Sort("effect", 0)).order[0] == np.abs(answer.effect).argmax()
+    wrong = own & (LOGITS.argmax(axis=1) != LABELS)
+    assert answer.errors is not None
+    expected = -(pull * heads)[wrong].mean(axis=0)
+    assert [one.neuron for one in answer.errors.neurons] == [one for one in np.argsort(-expected) if expected[one] > 0]
+    for one in answer.errors.neurons:
+        assert one.effect == pytest.approx(expected[one.neuron], rel=0.01, abs=0.01)
 
 
 def test_of_a_large_sample_the_first_are_used_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,11 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { CellScale } from "../../api/types";
 import { middleOf, type PicturedMap, pictureOf, placeText, type ValuedMap } from "../../layout/instanceMaps";
-import { addStyles } from "../../lib/styles";
 import { contentUrl, snapshot } from "../../state/data";
 import { instanceName } from "../../state/derived";
 import { Overlay } from "./Overlay";
-import styles from "./painted.css?inline";
+import "../laterStyles";
 import { Thumbnail } from "./Swatch";
-
-addStyles(styles);
 
 /** What is drawn over a picture. */
 export type Paint = "overlay" | "peak" | "plain";

@@ -4,15 +4,12 @@ import type { JSX } from "preact";
 import type { CellScale } from "../../api/types";
 
 import { placeText, type ValuedMap } from "../../layout/instanceMaps";
-import { addStyles } from "../../lib/styles";
 import { snapshot } from "../../state/data";
 import { instanceName } from "../../state/derived";
 import { Overlay } from "./Overlay";
 import type { Paint } from "./PaintedPicture";
-import styles from "./painted.css?inline";
+import "../laterStyles";
 import { Wave } from "./Sound";
-
-addStyles(styles);
 
 interface Properties {
   map: ValuedMap;

@@ -6,11 +6,8 @@ import { short } from "../../draw/format";
 import { shareOf, tokenGround } from "../../draw/mapColours";
 import type { ValuedMap } from "../../layout/instanceMaps";
 import { piecesOf, tokenWindow } from "../../layout/tokens";
-import { addStyles } from "../../lib/styles";
 import { typedWords } from "../../state/typed";
-import styles from "./painted.css?inline";
-
-addStyles(styles);
+import "../laterStyles";
 
 interface Properties {
   map: ValuedMap;

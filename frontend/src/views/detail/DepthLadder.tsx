@@ -7,16 +7,13 @@ import { classColour } from "../../draw/classes";
 import { fixed, integer, percent } from "../../draw/format";
 import { inkOn } from "../../draw/ink";
 import { withoutParents } from "../../layout/names";
-import { addStyles } from "../../lib/styles";
 import { showLayer } from "../../state/actions";
 import { layers, snapshot } from "../../state/data";
 import { depthOf, depthOverSteps } from "../../state/depth";
 import { shortOf } from "../../state/derived";
 import { Loading } from "../controls/Loading";
 import { Swatch } from "../controls/Swatch";
-import styles from "./depth.css?inline";
-
-addStyles(styles);
+import "../laterStyles";
 
 const TOKENS: Record<string, string> = {
   first: "of its first token",

@@ -4,7 +4,6 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Attention } from "../../api/types";
 import { alignedFormat } from "../../draw/format";
-import { addStyles } from "../../lib/styles";
 import { selectNeuron } from "../../state/actions";
 import { instanceName } from "../../state/derived";
 import { Loading } from "../controls/Loading";
@@ -12,10 +11,8 @@ import { Select } from "../controls/Select";
 import { HeadLines } from "./HeadLines";
 import { HeadPatches } from "./HeadPatches";
 import { HeadPattern } from "./HeadPattern";
-import styles from "./head.css?inline";
+import "../laterStyles";
 import { chosenInstance, headAttention } from "./headFace";
-
-addStyles(styles);
 
 /** More tokens than these are read as a text, one row at a time. */
 const MOST_CELLS = 64;

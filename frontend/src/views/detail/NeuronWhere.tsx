@@ -2,7 +2,6 @@
 
 import type { JSX } from "preact";
 import type { NeuronDetail } from "../../api/types";
-import { addStyles } from "../../lib/styles";
 import { Loading } from "../controls/Loading";
 import { neuronPositions } from "./neuronFace";
 import { PaintedAside } from "./PaintedAside";
@@ -10,9 +9,7 @@ import { PeakPlaces } from "./PeakPlaces";
 import { Selectivity } from "./Selectivity";
 import { Strongest } from "./Strongest";
 import { TokenMeans } from "./TokenMeans";
-import styles from "./where.css?inline";
-
-addStyles(styles);
+import "../laterStyles";
 
 export function NeuronWhere({ detail, layer }: { detail: NeuronDetail; layer: string }): JSX.Element {
   const load = neuronPositions.value;

@@ -7,6 +7,7 @@ import type { MeanStd, RowQuery, SharedInstances, SubsetDetail } from "../../api
 import { fixed, integer, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { colourOf } from "../../state/colours";
+import { alongRow, conceptOfPanel } from "../../state/concepts";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { snapshot } from "../../state/data";
 import { labelName, nameOf, subsetsByName } from "../../state/derived";
@@ -15,6 +16,7 @@ import { effectsOf } from "../../state/marginEffects";
 import { overlapOf } from "../../state/overlap";
 import { parseRowKey, type RowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf, rowQuery } from "../../state/rows";
+import { panel } from "../../state/view";
 import { Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
 import { Term } from "../controls/Term";
@@ -25,6 +27,7 @@ import { Facts } from "./Facts";
 import { Intervals, mostLines } from "./Intervals";
 import { subject } from "./subject";
 import { subsetColour } from "./subsetColour";
+import { EstimateWords } from "./WhyNot";
 
 const SubsetTwin = lazy("The comparison", () => import("./compareSubset"), "SubsetTwin");
 
@@ -37,7 +40,8 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
       {detail && row && <Facts row={row} detail={detail} />}
       {comparedSnapshot.value && row && <SubsetTwin key={`${row} ${query.layer}`} row={row} layer={query.layer} />}
       {detail && <Predicted detail={detail} />}
-      {detail && <Shared />}
+      {detail &&
+        (row && alongRow(panel(query.layer).colour.value) === row ? <Moves layer={query.layer} /> : <Shared />)}
       <Loading load={load} what="The subset">
         {(loaded) => row && <Distinguishing detail={loaded} row={row} layer={query?.layer ?? ""} />}
       </Loading>
@@ -63,6 +67,30 @@ function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
           caption: integer(count),
         }))}
       />
+    </section>
+  );
+}
+
+/** How far the direction that the layer's points are coloured by moves the logit of each class, the farthest first. */
+function Moves({ layer }: { layer: string }): JSX.Element | null {
+  const known = conceptOfPanel(layer).value.value;
+  const most = Math.abs(known?.changes[0]?.change ?? 0);
+  if (!known || !most) return null;
+  const names = snapshot.value.value?.class_names ?? [];
+  return (
+    <section class="detail-section">
+      <h3>
+        Its <Term name="concept">direction</Term> moves
+      </h3>
+      <Bars
+        bars={known.changes.slice(0, 3).map(({ class: name, change }) => ({
+          name,
+          index: names.indexOf(name),
+          share: Math.abs(change) / most,
+          caption: signed(change, 2),
+        }))}
+      />
+      <EstimateWords estimate={known.estimate} />
     </section>
   );
 }

@@ -3,18 +3,15 @@
 import type { JSX } from "preact";
 import type { Facet } from "../../api/types";
 import { count, integer } from "../../draw/format";
-import { addStyles } from "../../lib/styles";
 import { noun } from "../../state/derived";
 import { choose, chosenIn, columnNames, columnSearch, facets } from "../../state/facets";
 import { FACETS } from "../../state/panes";
 import { shownExpression } from "../../state/typed";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
-import styles from "./facets.css?inline";
+import "../laterStyles";
 import { Histogram } from "./Histogram";
 import { Values } from "./Values";
-
-addStyles(styles);
 
 /** The columns that say most, and a search of the others. */
 export function Facets(): JSX.Element {

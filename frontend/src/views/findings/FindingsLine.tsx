@@ -4,7 +4,6 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { countsOf, type Listed } from "../../draw/findingWords";
 import { integer, percent } from "../../draw/format";
-import { addStyles } from "../../lib/styles";
 import { sideNames } from "../../state/compared";
 import { stepFinding, toggleFindings } from "../../state/findingActions";
 import {
@@ -20,10 +19,8 @@ import { failureOf } from "../../state/loads";
 import { findingsPlace } from "../../state/view";
 import { Icon, IconButton } from "../controls/Icon";
 import { Title, Words } from "./FindingWords";
-import styles from "./findings.css?inline";
+import "../laterStyles";
 import { openEntry } from "./openEntry";
-
-addStyles(styles);
 
 /** `children`: what is said where there is no finding; the main confusion is among them. */
 export function FindingsLine({ children }: { children: ComponentChildren }): JSX.Element {

@@ -4,15 +4,12 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { count, integer, sizes } from "../../draw/format";
 import type { LoneNode } from "../../layout/graphChanges";
-import { addStyles } from "../../lib/styles";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { changes, movement, otherGraph, showComparison, shownScale } from "../../state/movement";
 import { Unread } from "../controls/Loading";
 import { Term } from "../controls/Term";
-import styles from "./comparison.css?inline";
+import "../laterStyles";
 import { reveal, selectedNode, tree } from "./graphState";
-
-addStyles(styles);
 
 /** Bars, figures and marks are in the graph while this is shown. */
 export function Comparison(): JSX.Element {

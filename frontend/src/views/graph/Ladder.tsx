@@ -3,7 +3,6 @@
 import type { JSX } from "preact";
 import type { LayerSeparation, Separation } from "../../api/types";
 import { count, fixed, integer, percent } from "../../draw/format";
-import { addStyles } from "../../lib/styles";
 import { chooseLadderFigure } from "../../state/actions";
 import { step } from "../../state/currentSnapshot";
 import { layerTitle, neuronName, shortName } from "../../state/derived";
@@ -18,10 +17,8 @@ import { RowSwatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { Tooltip } from "../controls/Tooltip";
 import { tooltip } from "./graphTip";
-import styles from "./ladder.css?inline";
+import "../laterStyles";
 import { Sparkline } from "./Sparkline";
-
-addStyles(styles);
 
 /** The legend: method, question and scale. */
 export function Ladder(): JSX.Element | null {

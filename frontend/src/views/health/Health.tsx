@@ -5,7 +5,6 @@ import type { TrainingHealth } from "../../api/types";
 import { mapColour, mapGradient, roundEnd } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
 import { type HealthScale, healthScale } from "../../layout/healthMap";
-import { addStyles } from "../../lib/styles";
 import { health, measure, timeOf, valuesOf } from "../../state/health";
 import type { TermName } from "../../state/help";
 import { chosenMeasure } from "../../state/view";
@@ -15,10 +14,8 @@ import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { Term } from "../controls/Term";
 import { HealthMap } from "./HealthMap";
-import styles from "./health.css?inline";
+import "../laterStyles";
 import { isShare, measured, titleOf } from "./measures";
-
-addStyles(styles);
 
 /** With more measures than this, they are in a menu. */
 const SIDE_BY_SIDE = 3;

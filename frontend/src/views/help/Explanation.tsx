@@ -3,12 +3,9 @@
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { placeBeside } from "../../layout/tooltipPlace";
-import { addStyles } from "../../lib/styles";
 import { explained, help, leave, stay } from "../../state/help";
-import styles from "./explanation.css?inline";
+import "../laterStyles";
 import { GLOSSARY } from "./glossary";
-
-addStyles(styles);
 
 /** Unlike other tooltips it stays while the pointer is on it, so that its link can be reached. */
 export function Explanation(): JSX.Element | null {

@@ -2,14 +2,11 @@
 
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
-import { addStyles } from "../../lib/styles";
 import { openLayers } from "../../state/derived";
 import { endFirstVisit } from "../../state/firstVisit";
 import { matrixOf } from "../../state/matrices";
 import { graphWidth, instancesWidth, panelHeight, viewport } from "../../state/panes";
-import styles from "./firstVisit.css?inline";
-
-addStyles(styles);
+import "../laterStyles";
 
 interface Mark {
   /** The element that is pointed at, and how far down in it, 0 to 1. */

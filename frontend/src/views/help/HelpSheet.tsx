@@ -4,14 +4,11 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { mapColour } from "../../draw/colormap";
-import { addStyles } from "../../lib/styles";
 import { help, type TermName } from "../../state/help";
 import { Icon, IconButton } from "../controls/Icon";
 import { GLOSSARY } from "./glossary";
-import styles from "./helpSheet.css?inline";
+import "../laterStyles";
 import { KEYS, WAYS } from "./keys";
-
-addStyles(styles);
 
 /** At the right edge; what it explains stays in view. */
 export function HelpSheet(): JSX.Element {

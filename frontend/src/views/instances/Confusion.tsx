@@ -19,7 +19,6 @@ import {
   READABLE,
 } from "../../layout/confusion";
 import { followSize } from "../../lib/sizes";
-import { addStyles } from "../../lib/styles";
 import { pick } from "../../state/actions";
 import { isByErrors } from "../../state/classOrder";
 import { cellExpression, cellName, confusionCounts, pickCell } from "../../state/confusion";
@@ -30,10 +29,8 @@ import { picked } from "../../state/members";
 import { expressionKey, type RowKey, subsetKey } from "../../state/rowKeys";
 import { classOrder } from "../../state/view";
 import { Tooltip } from "../controls/Tooltip";
-import styles from "./confusion.css?inline";
+import "../laterStyles";
 import { withTitle } from "./listSubject";
-
-addStyles(styles);
 
 /**
  * `order` has the classes that are shown; of many, those with errors (`confused`). `most` is the largest count off the diagonal, the

@@ -2,17 +2,14 @@
 
 import type { JSX } from "preact";
 import { classColour } from "../../draw/classes";
-import { addStyles } from "../../lib/styles";
 import { clickInstance } from "../../state/actions";
 import { columns, contentUrl } from "../../state/data";
 import { instanceName, pinned } from "../../state/derived";
 import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { highlighted } from "../../state/members";
 import { Thumbnail } from "../controls/Swatch";
-import styles from "./grid.css?inline";
+import "../laterStyles";
 import { useVirtualList } from "./virtualList";
-
-addStyles(styles);
 
 /** Thumbnails, or a mark each if there are no pictures. */
 export function Grid(): JSX.Element {

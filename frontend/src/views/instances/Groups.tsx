@@ -4,7 +4,6 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { integer } from "../../draw/format";
 import type { Change } from "../../layout/changes";
-import { addStyles } from "../../lib/styles";
 import { pick } from "../../state/actions";
 import { changes, comparedInstances, pairs, sideNames } from "../../state/compared";
 import { columns, comparedInfo } from "../../state/data";
@@ -12,9 +11,7 @@ import { picked } from "../../state/members";
 import { Loading } from "../controls/Loading";
 import { GroupList } from "./GroupList";
 import { GroupMarks, perMarkIn } from "./GroupMarks";
-import styles from "./groups.css?inline";
-
-addStyles(styles);
+import "../laterStyles";
 
 /** A head and marks per group, and a list of one of them. A click on a head picks its instances. */
 export function Groups(): JSX.Element {

@@ -13,7 +13,7 @@ import { Term } from "../controls/Term";
 import { useTexts } from "../controls/texts";
 import { signedErrors } from "./grouping";
 import { InstanceLines } from "./InstanceLines";
-import { chosenSort, followSubject, type ListColumn, listedInstances, listSort } from "./listSubject";
+import { chosenSort, followSubject, type ListColumn, listedConcept, listedInstances, listSort } from "./listSubject";
 import { useVirtualList } from "./virtualList";
 
 /** Height of a row, and of one with a text. */
@@ -31,6 +31,7 @@ export function List(): JSX.Element | null {
   const plain = task !== "classification";
   const many = hasSeveralLabels(task);
   const words = hasVocabulary.value;
+  const along = listedConcept.value;
   const third = useMemo(
     () => alignedFormat((many || words ? known?.loss : task === "ranking" ? known?.score : signedErrors.value) ?? []),
     [known, task],
@@ -67,12 +68,17 @@ export function List(): JSX.Element | null {
             score
           </Head>
         )}
-        {!plain && (
+        {along ? (
+          <Head by="along" term="concept">
+            along
+          </Head>
+        ) : !plain ? (
           <Head by="label_score" term="label score">
             p(label)
           </Head>
-        )}
+        ) : null}
         {plain &&
+          !along &&
           (many ? (
             <span />
           ) : task === "ranking" ? (
@@ -117,8 +123,10 @@ export function List(): JSX.Element | null {
               )}
             </span>
             {!plain && <span class="list-score">{fixed(known.score[index])}</span>}
-            {!plain && <span class="list-score second">{fixed(known.label_score[index])}</span>}
-            {plain && (
+            {(along || !plain) && (
+              <span class="list-score second">{fixed((along?.values ?? known.label_score)[index])}</span>
+            )}
+            {plain && !along && (
               <span class="list-score second">
                 {many
                   ? ""
@@ -140,7 +148,7 @@ function Head({ by, term, children }: { by: ListColumn; term?: TermName | undefi
   return (
     <button
       type="button"
-      class={`list-${by === "label_score" || by === "error" || by === "loss" ? "score" : by} head`}
+      class={`list-${["label_score", "error", "loss", "along"].includes(by) ? "score" : by} head`}
       aria-label={`Sort by ${children}`}
       onClick={() => (chosenSort.value = { by, descending: here ? !now.descending : true })}
     >

@@ -6,7 +6,6 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ColumnInfo } from "../../api/types";
 import { integer } from "../../draw/format";
 import { never } from "../../lib/never";
-import { addStyles } from "../../lib/styles";
 import { clickInstance, pick } from "../../state/actions";
 import { columns, hasPictures } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
@@ -16,7 +15,7 @@ import { typedExpression } from "../../state/typed";
 import { Failure } from "../controls/Loading";
 import { FilterBox } from "./FilterBox";
 import { Row } from "./TableRow";
-import styles from "./table.css?inline";
+import "../laterStyles";
 import {
   even,
   filtering,
@@ -33,8 +32,6 @@ import {
   wrongOf,
 } from "./tableState";
 import { useVirtualList } from "./virtualList";
-
-addStyles(styles);
 
 /** Search, column filters, and the lines in sight. */
 export function Table(): JSX.Element {

@@ -4,11 +4,12 @@ import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Columns } from "../../api/types";
 import { queueDraw } from "../../draw/drawQueue";
 import { byFalling } from "../../layout/classes";
+import { alongRow, conceptOfPanel } from "../../state/concepts";
 import { columns, rows, snapshot } from "../../state/data";
-import { classOfRow, hasNumericLabels, hoveredRow, labelName, rowName } from "../../state/derived";
+import { classOfRow, hasNumericLabels, hoveredRow, labelName, nameOf, openLayers, rowName } from "../../state/derived";
 import { membersOf, picked, pickedMembers, typedMembers } from "../../state/members";
 import { parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
-import { selection } from "../../state/view";
+import { panel, selection } from "../../state/view";
 import { signedErrors } from "./grouping";
 
 /**
@@ -17,16 +18,27 @@ import { signedErrors } from "./grouping";
  */
 type Subject = { kind: "row"; key: RowKey } | { kind: "picked" | "typed"; name: string; members: Uint8Array } | null;
 
-export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss" | "error";
-/** null: the default, most confident or largest error first. */
+/** The first open panel whose points are coloured by the direction of a row: the list has its values, too. */
+export const listedConcept = computed(() => {
+  for (const layer of openLayers.value) {
+    const key = alongRow(panel(layer).colour.value);
+    const { value } = conceptOfPanel(layer).value;
+    if (key !== null && value?.n && value.rest) return { layer, name: nameOf(key), values: value.values };
+  }
+  return null;
+});
+
+export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss" | "error" | "along";
+/** null: the default, furthest along a direction, most confident or largest error first. */
 export const chosenSort = signal<{ by: ListColumn; descending: boolean } | null>(null);
-export const listSort = computed(
-  () =>
-    chosenSort.value ?? {
-      by: hasNumericLabels(snapshot.value.value?.task) ? ("error" as const) : ("score" as const),
-      descending: true,
-    },
-);
+export const listSort = computed((): { by: ListColumn; descending: boolean } => {
+  const [chosen, along] = [chosenSort.value, listedConcept.value];
+  if (chosen && (along || chosen.by !== "along")) return chosen;
+  return {
+    by: along ? "along" : hasNumericLabels(snapshot.value.value?.task) ? "error" : "score",
+    descending: true,
+  };
+});
 
 const subject = signal<Subject>(null);
 
@@ -82,7 +94,11 @@ const sorted = computed(() => {
   const { by, descending } = listSort.value;
   const indices = byFalling(
     new Int32Array(known.count).map((_, index) => index),
-    by === "error" ? (signedErrors.value?.map(Math.abs) ?? []) : known[by],
+    by === "along"
+      ? (listedConcept.value?.values ?? [])
+      : by === "error"
+        ? (signedErrors.value?.map(Math.abs) ?? [])
+        : known[by],
   );
   if (!descending) indices.reverse();
   // Pinned instances first: the user named them.

@@ -11,6 +11,7 @@ import { frameRow, markColumn, type Named, paintEffect, paintIds, paintPlace, ri
 import { tokens } from "../../draw/theme";
 import { type Block, hiddenRows } from "../../layout/matrix";
 import { colourOf } from "../../state/colours";
+import { comparedSnapshot } from "../../state/currentSnapshot";
 import { rows } from "../../state/data";
 import { classOfNeuron, hoveredRow, outputLayers, shortName, shortOf } from "../../state/derived";
 import { clearHover, hover } from "../../state/hover";
@@ -185,7 +186,7 @@ function MarginHead({ model, effects: { estimate } }: { model: MatrixModel; effe
   return (
     <>
       <div>
-        <Term name="effect on the margin">est. effect</Term>
+        <Term name="effect on the margin">{comparedSnapshot.value ? "effect, first" : "est. effect"}</Term>
       </div>
       <div class="cut" title={estimate.words}>
         <Lettered model={model} row={model.a} />

@@ -136,33 +136,38 @@ function Other({
   at: number;
 }): JSX.Element | null {
   const { matrix, statistic, a, b, keys, other: compared } = model;
+  const margin = stage.margin.value?.effect[neuron];
+  const effect = margin !== undefined && Number.isFinite(margin) && (
+    <div>
+      estimated effect on the margin of <RowWords name={keys[a]!} plain />
+      {compared && " in the first"}: <B>{signed(margin, 2)}</B>
+    </div>
+  );
   if (compared) {
     const [own, its] = [matrix, compared].map(
       (one) => one.statistics[statistic.name]?.[at * matrix.neurons + neuron] ?? NaN,
     ) as [number, number];
     const place = comparedSnapshot.value;
     const partner = partnerWords(stage.layer, neuron);
-    if (compared.n[at] === 0)
-      return (
-        <div>
-          {place?.run}, step {place?.step}: no such instances
-        </div>
-      );
     return (
-      <div>
-        {place?.run}, step {place?.step}: {partner && `${partner} · `}
-        {statistic.label} <B>{statisticText(statistic, its)}</B> · difference{" "}
-        <B>{statistic.unit === "share" ? `${signed((own - its) * 100, 0)} points` : signed(own - its, 2)}</B>
-      </div>
+      <>
+        <div>
+          {place?.run}, step {place?.step}:{" "}
+          {compared.n[at] === 0 ? (
+            "no such instances"
+          ) : (
+            <>
+              {partner && `${partner} · `}
+              {statistic.label} <B>{statisticText(statistic, its)}</B> · difference{" "}
+              <B>{statistic.unit === "share" ? `${signed((own - its) * 100, 0)} points` : signed(own - its, 2)}</B>
+            </>
+          )}
+        </div>
+        {effect}
+      </>
     );
   }
-  const margin = stage.margin.value?.effect[neuron];
-  if (margin !== undefined && Number.isFinite(margin))
-    return (
-      <div>
-        estimated effect on the margin of <RowWords name={keys[a]!} plain />: <B>{signed(margin, 2)}</B>
-      </div>
-    );
+  if (effect) return effect;
   const d = matrix.effect?.[neuron];
   if (d === undefined || a < 0 || b < 0) return null;
   const others = at === a ? [b] : at === b ? [a] : [a, b];

@@ -1,12 +1,12 @@
 /** The menu of a row. */
 
 import type { JSX } from "preact";
-import { addExpressionRow, removeRow, sortBy, spreadRow } from "../../state/actions";
+import { addExpressionRow, colourBy, removeRow, sortBy, spreadRow } from "../../state/actions";
 import { negated } from "../../state/buildExpression";
 import { steps } from "../../state/currentSnapshot";
 import { expressionOf, nameOf, openLayers, sort } from "../../state/derived";
 import { hasEffects } from "../../state/marginEffects";
-import { isExpressionKey } from "../../state/rowKeys";
+import { isExpressionKey, isInstanceKey } from "../../state/rowKeys";
 import { editSubset } from "../../state/subsetDraft";
 import { Menu, type Option } from "../controls/Menu";
 import { moveBy } from "./dragRow";
@@ -21,6 +21,7 @@ export function RowMenu(): JSX.Element | null {
   const a = "a" in rule ? rule.a : null;
   const siblings = siblingsOf(key);
   const expression = expressionOf(key);
+  const layersHere = (): string[] => (where === "chip" ? openLayers.peek() : [where.slice(3)]);
   const options: Option<() => void>[] = [
     { value: () => sortBy({ by: "row", a: key }), label: "Sort by this row", detail: "A" },
     {
@@ -33,8 +34,17 @@ export function RowMenu(): JSX.Element | null {
       ? [{ value: () => sortBy({ by: "effect", a: key }), label: "Sort by effect on its margin", detail: "estimated" }]
       : []),
     { value: () => showInDetail(key), label: "Show in detail" },
+    ...(isInstanceKey(key)
+      ? []
+      : [
+          {
+            value: () => colourBy(`along:${key}`, layersHere()),
+            label: "Colour by its direction",
+            detail: "as a neuron",
+          },
+        ]),
     {
-      value: () => spreadRow(key, where === "chip" ? openLayers.peek() : [where.slice(3)]),
+      value: () => spreadRow(key, layersHere()),
       label: "Over the steps",
       detail: "below the matrix",
       disabled: steps.value.length < 2,

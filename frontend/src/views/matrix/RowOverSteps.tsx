@@ -14,7 +14,6 @@ import { statisticText } from "../../draw/matrixText";
 import { tokens } from "../../draw/theme";
 import { placeLabels } from "../../layout/lineChart";
 import { type Block, placeToX, xToPlace } from "../../layout/matrix";
-import { addStyles } from "../../lib/styles";
 import { chooseStep, selectNeuron, spreadRow } from "../../state/actions";
 import { steps as runSteps } from "../../state/currentSnapshot";
 import { rows } from "../../state/data";
@@ -31,9 +30,7 @@ import { Select } from "../controls/Select";
 import { RowSwatch } from "../controls/Swatch";
 import { Tooltip } from "../controls/Tooltip";
 import { type MatrixModel, px, type Stage } from "./matrixStage";
-import styles from "./rowOverSteps.css?inline";
-
-addStyles(styles);
+import "../laterStyles";
 
 /** Height of the cells, and the lowest line. */
 const [HEIGHT, LEAST] = [96, 2];

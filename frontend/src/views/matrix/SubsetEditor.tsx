@@ -5,7 +5,6 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { integer } from "../../draw/format";
 import { noMatch } from "../../draw/matrixText";
-import { addStyles } from "../../lib/styles";
 import { addRow, replaceRow } from "../../state/actions";
 import { combined, type Joint, negated } from "../../state/buildExpression";
 import { COLOURS, colourOf, freeColour } from "../../state/colours";
@@ -18,9 +17,7 @@ import { draft, type SubsetDraft } from "../../state/subsetDraft";
 import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { RowSwatch } from "../controls/Swatch";
-import styles from "./subsetEditor.css?inline";
-
-addStyles(styles);
+import "../laterStyles";
 
 export function SubsetEditor(): JSX.Element | null {
   const now = draft.value;

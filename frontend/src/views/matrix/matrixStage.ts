@@ -193,7 +193,7 @@ export function stageOf(layer: string): Stage {
   const margin = computed(() => {
     const [{ value, query }, now] = [sortedEffectsOf(layer).value, model.value];
     const row = now && now.b < 0 ? now.keys[now.a] : undefined;
-    if (!value || !query || !now || now.difference || row === undefined || keyOf(query.row) !== row) return null;
+    if (!value || !query || !now || row === undefined || keyOf(query.row) !== row) return null;
     const { run, step, sort } = now.matrixQuery;
     // Where there are none, that is said to those who asked for them.
     const shown = value.estimate.method !== "none" || sort.by === "effect";

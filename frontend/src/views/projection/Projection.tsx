@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { closeLayer } from "../../state/actions";
+import { conceptOfPanel } from "../../state/concepts";
 import { activationOf } from "../../state/data";
 import { picked } from "../../state/members";
 import { panel } from "../../state/view";
@@ -57,7 +58,10 @@ export function Colour({ layer }: { layer: string }): JSX.Element | null {
   const selected = options.find(({ value }) => value === colour.value) ?? options[0];
   return (
     <Select
-      busy={colour.value.startsWith("neuron:") && activationOf(colour.value.slice(7)).value.status === "pending"}
+      busy={
+        (colour.value.startsWith("neuron:") && activationOf(colour.value.slice(7)).value.status === "pending") ||
+        conceptOfPanel(layer).value.status === "pending"
+      }
       label="Colour"
       plain
       value={selected?.value ?? "label"}

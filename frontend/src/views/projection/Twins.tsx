@@ -6,13 +6,12 @@ import { useState } from "preact/hooks";
 import { integer, percent, short } from "../../draw/format";
 import { placesInOrder } from "../../layout/pairing";
 import type { Bounds } from "../../layout/projection";
-import { addStyles } from "../../lib/styles";
 import { closeLayer } from "../../state/actions";
 import {
-  comparedActivationOf,
   comparedInstances,
   comparedLayer,
   comparedProjectionOf,
+  comparedValues,
   pairs,
   sideNames,
   sideSteps,
@@ -21,7 +20,7 @@ import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { columns, comparedInfo } from "../../state/data";
 import { noun } from "../../state/derived";
 import { picked } from "../../state/members";
-import { panel } from "../../state/view";
+import { type ColourBy, panel } from "../../state/view";
 import { BothLine } from "../controls/BothLine";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
@@ -33,20 +32,21 @@ import { Method } from "./Method";
 import { Plot } from "./Plot";
 import { Colour } from "./Projection";
 import { makePlotState, type PlotState } from "./plotState";
-import styles from "./twins.css?inline";
-
-addStyles(styles);
+import "../laterStyles";
 
 /** Both plots of a layer: one order of the instances, one colouring, one zoom, and the same axes. */
 function makeTwins(layer: string): [PlotState, PlotState] {
   const { colour } = panel(layer);
   const colourings = computed(() => {
     const both = pairs.value;
-    const activation = (name: string): Float32Array | null => {
-      const values = comparedActivationOf(name).value.value;
+    const valuesThere = (by: ColourBy): Float32Array | null | undefined => {
+      const values = comparedValues(by, layer);
       return values && both && Float32Array.from(both.indexOf, (index) => (index < 0 ? NaN : (values[index] ?? NaN)));
     };
-    return onOneScale(colouringBy(colour.value), both && colouringBy(colour.value, both.columns, activation));
+    return onOneScale(
+      colouringBy(colour.value, layer),
+      both && colouringBy(colour.value, layer, both.columns, valuesThere),
+    );
   });
   const answer = computed(() => {
     const [load, both] = [comparedProjectionOf(layer).value, pairs.value];

@@ -7,12 +7,14 @@ import { packColour } from "../../draw/points";
 import { tokens } from "../../draw/theme";
 import { shortNames } from "../../layout/names";
 import { colourOf } from "../../state/colours";
+import { alongRow, conceptOfPanel } from "../../state/concepts";
 import { activationOf, columns, layers, rows, snapshot } from "../../state/data";
 import {
   classOfRow,
   hasSeveralLabels,
   hasVocabulary,
   labelName,
+  nameOf,
   neuronName,
   pinned,
   rowName,
@@ -61,18 +63,25 @@ export interface Group {
 const MOST = 20;
 const MOST_LETTERS = 18;
 
-/** `known` and `activation` are of another snapshot where its instances are coloured, in the shown one's order. */
+/** The values of a neuron, or of the direction of a row in the layer; undefined for a colour that names neither. */
+function ownValues(by: ColourBy, layer: string): Float32Array | null | undefined {
+  if (by.startsWith("neuron:")) return activationOf(by.slice(7)).value.value;
+  if (alongRow(by) === null) return undefined;
+  const { status, value } = conceptOfPanel(layer).value;
+  return status === "failed" ? new Float32Array(columns.value.value?.count ?? 0).fill(NaN) : (value?.values ?? null);
+}
+
+/** `known` and `values` are of another snapshot where its instances are coloured, in the shown one's order. */
 export function colouringBy(
   by: ColourBy,
+  layer: string,
   known: Columns | null = columns.value.value,
-  activation: (name: string) => Float32Array | null = (name) => activationOf(name).value.value,
+  valuesOf = ownValues,
 ): Colouring | null {
   const shown = snapshot.value.value;
   if (!known || !shown) return null;
-  if (by.startsWith("neuron:")) {
-    const values = activation(by.slice(7));
-    return values?.length === known.count ? numbers(values) : null;
-  }
+  const along = valuesOf(by, layer);
+  if (along !== undefined) return along?.length === known.count ? numbers(along) : null;
   if (by === "rows" || (shown.task === "none" && !by.startsWith("column:"))) return byRows(known);
   if (
     by === "correct" ||
@@ -217,7 +226,7 @@ function pixels(values: ArrayLike<number>, pixel: (value: number) => number): Ui
   return result;
 }
 
-/** Options of the colour select; a neuron once it is selected anywhere, or chosen here. */
+/** Options of the colour select; a neuron and the direction of a row once it is selected anywhere, or chosen here. */
 export function colourOptions(selected: ColourBy): Option<ColourBy>[] {
   const [known, shown] = [columns.value.value, snapshot.value.value];
   if (!known || !shown) return [];
@@ -243,8 +252,17 @@ export function colourOptions(selected: ColourBy): Option<ColourBy>[] {
       heading: i === 0 ? "Columns" : undefined,
     }),
   );
-  const picked =
-    selection.value?.kind === "neuron" ? [`neuron:${selection.value.neuron} ${selection.value.layer}`] : [];
+  const now = selection.value;
+  const chosen = alongRow(selected);
+  const sets = [...(now?.kind === "subset" ? [now.key] : []), ...(chosen === null ? [] : [chosen])];
+  [...new Set(sets)].forEach((key, i) =>
+    options.push({
+      value: `along:${key}`,
+      label: `direction of ${nameOf(key)}`,
+      heading: i === 0 ? "Directions" : undefined,
+    }),
+  );
+  const picked = now?.kind === "neuron" ? [`neuron:${now.neuron} ${now.layer}`] : [];
   [...new Set([...picked, ...(selected.startsWith("neuron:") ? [selected] : [])])].forEach((value, i) => {
     const [, neuron = "", layer = ""] = /^neuron:(\d+) (.*)$/s.exec(value) ?? [];
     if (layers.value.has(layer))

@@ -75,7 +75,7 @@ export function makePlotState(layer: string, twin?: Twin): PlotState {
   const xy = computed(() => shown.value?.xy ?? null);
   // While a neuron's values load, the previous colours stay.
   let last: Colouring | null = null;
-  const colouring = computed(() => (last = (twin ? twin.colouring() : colouringBy(state.colour.value)) ?? last));
+  const colouring = computed(() => (last = (twin ? twin.colouring() : colouringBy(state.colour.value, layer)) ?? last));
   const flat = computed(() => xy.value !== null && xy.value.length > 2 && isPoint(xy.value));
   const pixels = computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, false));
 

@@ -1,0 +1,119 @@
+"""A row as one more neuron in the tab, by its direction: colours, legend, list and drawer say what numpy says of the files."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page, expect
+from sklearn.metrics import roc_auc_score
+
+from tests.browser.conftest import OpenTab
+from tests.browser.links import drawer, go, link
+from tests.browser.test_detail import Truth, numbers, read, regressed
+from tests.browser.test_tour import FIRST, SECOND, layer, row
+
+LAYER = "head.relu"
+AT = {"run": FIRST, "step": "60", "layers": [LAYER], "detail": LAYER}
+
+
+def along(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The direction [neurons], and where each instance lies along it: 0 at the others' mean, 1 at the subset's."""
+    direction = values[inside].mean(axis=0) - values[~inside].mean(axis=0)
+    return direction, (values - values[~inside].mean(axis=0)) @ direction / (direction @ direction)
+
+
+def held_out(values: np.ndarray, inside: np.ndarray) -> float:
+    """The area under the curve of every fifth instance along the direction of the others."""
+    fold = np.arange(1, len(values) + 1) % 5
+    right = pairs = 0.0
+    for number in range(5):
+        here, rest = fold == number, fold != number
+        direction = values[rest & inside].mean(axis=0) - values[rest & ~inside].mean(axis=0)
+        count = float(inside[here].sum() * (~inside[here]).sum())
+        right += count * roc_auc_score(inside[here], values[here] @ direction)
+        pairs += count
+    return right / pairs
+
+
+def moved(truth: Truth, direction: np.ndarray) -> np.ndarray:
+    """By how much each class's logit changes, about the mean of all."""
+    change = regressed(truth.values, truth.logits)[1] @ direction
+    return change - change.mean()
+
+
+def test_a_row_is_one_more_neuron(board: str, open_tab: OpenTab, runs: Path) -> None:
+    truth = read(runs / FIRST, LAYER)
+    inside = truth.labels == "8"
+    direction, values = along(truth.values, inside)
+    tab = open_tab(board, link(**AT, selection={"kind": "subset", "key": "s:8"}))
+    panel = layer(tab, LAYER)
+    expect(tab.get_by_role("listbox", name=re.compile("^Class 8")).get_by_role("option").first).to_be_visible()
+
+    row(panel, "8").click(button="right")
+    tab.get_by_role("option", name="Colour by its direction").click()
+    expect(panel.get_by_role("button", name="Colour: direction of 8")).to_be_visible()
+    legend = panel.locator(".projection-legend")
+    expect(legend).to_contain_text("0 is the mean of the rest, 1 that of 8")
+    assert abs(numbers(legend.locator(".projection-along").inner_text())[-1] - held_out(truth.values, inside)) < 0.0051
+    # The scale is symmetric, with 0, and holds all values.
+    low, high = (numbers(one)[0] for one in legend.locator("> span").all_inner_texts()[::2])
+    assert low == -high
+    assert np.abs(values).max() <= high <= 2.5 * np.abs(values).max()
+
+    # The list below the classes stands in their order, with their values.
+    listed = tab.get_by_role("listbox", name=re.compile("^Class 8"))
+    wrong = np.flatnonzero(inside & (truth.labels != truth.predictions))
+    mine = wrong if wrong.size else np.flatnonzero(inside)
+    order = mine[np.argsort(-values[mine], kind="stable")]
+    expect(tab.get_by_role("button", name="Sort by along")).to_contain_text("↓")
+    for place, line in enumerate(listed.get_by_role("option").all()[:4]):
+        expect(line).to_contain_text(f"#{truth.ids[order[place]]}")
+        assert abs(numbers(line.inner_text())[-1] - values[order[place]]) < 0.011
+    tab.get_by_role("button", name="Sort by along").click()
+    expect(listed.get_by_role("option").first).to_contain_text(f"#{truth.ids[order[-1]]}")
+
+    # The drawer says which classes it moves, the farthest first.
+    change = moved(truth, direction)
+    lines = drawer(tab).locator(".detail-section", has_text="Its direction moves").get_by_role("listitem")
+    expect(lines).to_have_count(3)
+    for line, label in zip(lines.all(), np.argsort(-np.abs(change), kind="stable"), strict=False):
+        found = numbers(line.inner_text())
+        assert found[0] == label
+        assert abs(found[-1] - change[label]) < 0.011 + 0.01 * abs(change[label])
+
+
+def test_where_there_is_no_direction_that_is_said(
+    board: str, open_tab: OpenTab, page: Page, complaints: list[str]
+) -> None:
+    panels = {f"panel:{LAYER}": {"c": "along:e:score < 0"}}
+    tab = open_tab(board, link(**AT, **panels))
+    panel = layer(tab, LAYER)
+    expect(panel.locator(".projection-along")).to_have_text(
+        "score < 0 has no direction: it holds none of the kept instances"
+    )
+    expect(tab.get_by_role("button", name="Sort by p(label)")).to_be_visible()
+
+    go(page, tab, link(**AT, **{f"panel:{LAYER}": {"c": "along:e:nothing == 3"}}))
+    expect(panel.locator(".projection-along")).to_contain_text("there is no column nothing")
+    # A link that names nothing colours by labels.
+    go(page, tab, link(**AT, **{f"panel:{LAYER}": {"c": "along:x"}}))
+    expect(panel.get_by_role("button", name="Colour: label")).to_be_visible()
+    assert len(complaints) >= 1
+    assert all("nothing" in one or "422" in one or "400" in one for one in complaints), complaints
+    complaints.clear()
+
+
+def test_in_a_comparison_each_run_has_its_own_direction(board: str, open_tab: OpenTab, runs: Path) -> None:
+    tab = open_tab(
+        board,
+        link(**AT, compare=[SECOND, 60], **{f"panel:{LAYER}": {"c": "along:s:8"}}),
+    )
+    panel = layer(tab, LAYER)
+    expect(panel.locator(".projection-along")).to_contain_text("each along its own direction")
+    ends = []
+    for name in (FIRST, SECOND):
+        truth = read(runs / name, LAYER)
+        ends.append(np.abs(along(truth.values, truth.labels == "8")[1]).max())
+    # One scale for both, which holds all values.
+    high = numbers(panel.locator(".projection-legend > span").all_inner_texts()[2])[0]
+    assert max(ends) <= high <= 2.5 * max(ends)
