@@ -93,8 +93,13 @@ def test_so_many_events_are_held_and_decoded_and_no_more(tmp_path: Path, monkeyp
     directory = tmp_path / metadata.RUN_DIRECTORY
     sizes = [len(one.content) for one in read_blobs(directory).blobs if one.tag == metadata.HEALTH_TAG]
     assert len(sizes) == 40
-    decoded = []
-    monkeypatch.setattr(reading_run, "decode_health", lambda blob: decoded.append(len(blob)) or decode_health(blob))
+    decoded: list[int] = []
+
+    def counted(blob: bytes) -> HealthPart:
+        decoded.append(len(blob))
+        return decode_health(blob)
+
+    monkeypatch.setattr(reading_run, "decode_health", counted)
     monkeypatch.setattr(blobs, "MOST_HEALTH", sum(sizes[:12]) + 12 * blobs.HEALTH_EVENT)
     run = open_run(tmp_path)
     assert decoded == sizes[:12]

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from tensorboard_activis import blobs
+from tensorboard_activis.health_codec import decode_health
+from tensorboard_activis.health_part import HealthPart
 from tensorboard_activis.serve import event_source
 from tests.read.test_health import write_parts
 from tests.serve.client import Client
@@ -15,8 +17,12 @@ def test_the_server_holds_so_many_events_and_says_where_it_ends(
 ) -> None:
     write_parts(tmp_path / "run1", 40)
     read: list[int] = []
-    decode = event_source.decode_health
-    monkeypatch.setattr(event_source, "decode_health", lambda blob: read.append(len(blob)) or decode(blob))
+
+    def counted(blob: bytes) -> HealthPart:
+        read.append(len(blob))
+        return decode_health(blob)
+
+    monkeypatch.setattr(event_source, "decode_health", counted)
     client = Client(tmp_path)
     _, whole = client.numbers("health", run="run1")
     assert (len(read), whole["notes"]) == (40, [])

@@ -7,7 +7,7 @@ import { count } from "../draw/format";
 import { lastPolled, runs, runsError } from "../state/currentSnapshot";
 import { copyText } from "./controls/clipboard";
 import { Icon } from "./controls/Icon";
-import "./laterStyles";
+import "../lib/laterStyles";
 
 const TORCH = `from tensorboard_activis.torch import ActiVisLogger
 

@@ -175,7 +175,7 @@ def test_heads_are_neurons_of_their_layer(tmp_path: Path) -> None:
         assert found is not None
         assert found.estimate.r2 == pytest.approx(r2, abs=0.01)
         assert found.estimate.reliable == (r2 >= 0.95)
-        effect = pull[row] * (heads[LABELS == LABELS[row]].mean(axis=0) - heads[row])
+        effect = pull[row] * (heads[LABELS[row] == LABELS].mean(axis=0) - heads[row])
         order = [one for one in np.argsort(-effect, kind="stable") if effect[one] > 0]
         assert [one.neuron for one in found.neurons] == order
         np.testing.assert_allclose([one.estimated for one in found.neurons], effect[order], rtol=0.01, atol=0.01)
@@ -184,11 +184,11 @@ def test_heads_are_neurons_of_their_layer(tmp_path: Path) -> None:
     answer = logged.effects(layer, "ant")
     np.testing.assert_allclose(answer.effect, (pull * (heads.mean(axis=0) - heads))[own].mean(axis=0), atol=0.01)
     assert logged.matrix(layer, ["ant"], sort=Sort("effect", 0)).order[0] == np.abs(answer.effect).argmax()
-    wrong = own & (LOGITS.argmax(axis=1) != LABELS)
-    assert answer.errors is not None
-    expected = -(pull * heads)[wrong].mean(axis=0)
-    assert [one.neuron for one in answer.errors.neurons] == [one for one in np.argsort(-expected) if expected[one] > 0]
-    for one in answer.errors.neurons:
+    errors = logged.effects(layer, "all").errors
+    assert errors is not None
+    expected = -(pull * heads)[WRONG].mean(axis=0)
+    assert [one.neuron for one in errors.neurons] == [one for one in np.argsort(-expected) if expected[one] > 0]
+    for one in errors.neurons:
         assert one.effect == pytest.approx(expected[one.neuron], rel=0.01, abs=0.01)
 
 

@@ -7,7 +7,7 @@ import { middleOf, type PicturedMap, pictureOf, placeText, type ValuedMap } from
 import { contentUrl, snapshot } from "../../state/data";
 import { instanceName } from "../../state/derived";
 import { Overlay } from "./Overlay";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { Thumbnail } from "./Swatch";
 
 /** What is drawn over a picture. */

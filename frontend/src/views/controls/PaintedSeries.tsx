@@ -8,7 +8,7 @@ import { snapshot } from "../../state/data";
 import { instanceName } from "../../state/derived";
 import { Overlay } from "./Overlay";
 import type { Paint } from "./PaintedPicture";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { Wave } from "./Sound";
 
 interface Properties {

@@ -7,7 +7,7 @@ import { shareOf, tokenGround } from "../../draw/mapColours";
 import type { ValuedMap } from "../../layout/instanceMaps";
 import { piecesOf, tokenWindow } from "../../layout/tokens";
 import { typedWords } from "../../state/typed";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 interface Properties {
   map: ValuedMap;

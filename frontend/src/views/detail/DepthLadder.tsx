@@ -13,7 +13,7 @@ import { depthOf, depthOverSteps } from "../../state/depth";
 import { shortOf } from "../../state/derived";
 import { Loading } from "../controls/Loading";
 import { Swatch } from "../controls/Swatch";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 const TOKENS: Record<string, string> = {
   first: "of its first token",

@@ -25,7 +25,7 @@ import { Name } from "../controls/Name";
 import { SaveButton } from "../controls/SaveButton";
 import { Select } from "../controls/Select";
 import { InstanceTitle, NeuronTitle, SubsetTitle } from "./DetailTitle";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { head } from "./headFace";
 import { InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";

@@ -11,7 +11,7 @@ import { Select } from "../controls/Select";
 import { HeadLines } from "./HeadLines";
 import { HeadPatches } from "./HeadPatches";
 import { HeadPattern } from "./HeadPattern";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { chosenInstance, headAttention } from "./headFace";
 
 /** More tokens than these are read as a text, one row at a time. */

@@ -9,7 +9,7 @@ import { PeakPlaces } from "./PeakPlaces";
 import { Selectivity } from "./Selectivity";
 import { Strongest } from "./Strongest";
 import { TokenMeans } from "./TokenMeans";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 export function NeuronWhere({ detail, layer }: { detail: NeuronDetail; layer: string }): JSX.Element {
   const load = neuronPositions.value;

@@ -15,7 +15,7 @@ import { Name } from "../controls/Name";
 import { ClassName, Swatch } from "../controls/Swatch";
 import { Content } from "./Content";
 import { ContrastNeurons, classIndex } from "./WhyNot";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 /** What became of the instance, in a word, after what each predicted. */
 export function InstanceTwinsTitle({ index }: { index: number }): JSX.Element {

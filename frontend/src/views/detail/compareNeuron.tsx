@@ -9,7 +9,7 @@ import { pairsOf, partnerOf, partnerWords } from "../../state/neuronPairs";
 import { CutText } from "../controls/CutText";
 import { Loading } from "../controls/Loading";
 import { Distributions } from "./Distributions";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 /** Both on one scale; the other is the neuron that is paired with it. */
 export function NeuronTwins({

@@ -8,7 +8,7 @@ import type { RowKey } from "../../state/rowKeys";
 import { CutText } from "../controls/CutText";
 import { Loading } from "../controls/Loading";
 import { Facts } from "./Facts";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 /** Size, accuracy and loss there, beside those here. */
 export function SubsetTwin({ row, layer }: { row: RowKey; layer: string }): JSX.Element {

@@ -9,7 +9,7 @@ import { FACETS } from "../../state/panes";
 import { shownExpression } from "../../state/typed";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { Histogram } from "./Histogram";
 import { Values } from "./Values";
 

@@ -19,7 +19,7 @@ import { failureOf } from "../../state/loads";
 import { findingsPlace } from "../../state/view";
 import { Icon, IconButton } from "../controls/Icon";
 import { Title, Words } from "./FindingWords";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { openEntry } from "./openEntry";
 
 /** `children`: what is said where there is no finding; the main confusion is among them. */

@@ -21,7 +21,7 @@ import {
   visible,
 } from "../../state/foundFindings";
 import { findingsPlace } from "../../state/view";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
 import { SaveButton } from "../controls/SaveButton";

@@ -8,7 +8,7 @@ import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { changes, movement, otherGraph, showComparison, shownScale } from "../../state/movement";
 import { Unread } from "../controls/Loading";
 import { Term } from "../controls/Term";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { reveal, selectedNode, tree } from "./graphState";
 
 /** Bars, figures and marks are in the graph while this is shown. */

@@ -17,7 +17,7 @@ import { RowSwatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { Tooltip } from "../controls/Tooltip";
 import { tooltip } from "./graphTip";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { Sparkline } from "./Sparkline";
 
 /** The legend: method, question and scale. */

@@ -14,7 +14,7 @@ import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { Term } from "../controls/Term";
 import { HealthMap } from "./HealthMap";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { isShare, measured, titleOf } from "./measures";
 
 /** With more measures than this, they are in a menu. */

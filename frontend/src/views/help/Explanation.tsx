@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { placeBeside } from "../../layout/tooltipPlace";
 import { explained, help, leave, stay } from "../../state/help";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { GLOSSARY } from "./glossary";
 
 /** Unlike other tooltips it stays while the pointer is on it, so that its link can be reached. */

@@ -6,7 +6,7 @@ import { openLayers } from "../../state/derived";
 import { endFirstVisit } from "../../state/firstVisit";
 import { matrixOf } from "../../state/matrices";
 import { graphWidth, instancesWidth, panelHeight, viewport } from "../../state/panes";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 interface Mark {
   /** The element that is pointed at, and how far down in it, 0 to 1. */

@@ -7,7 +7,7 @@ import { mapColour } from "../../draw/colormap";
 import { help, type TermName } from "../../state/help";
 import { Icon, IconButton } from "../controls/Icon";
 import { GLOSSARY } from "./glossary";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { KEYS, WAYS } from "./keys";
 
 /** At the right edge; what it explains stays in view. */

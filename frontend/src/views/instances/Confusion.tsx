@@ -29,7 +29,7 @@ import { picked } from "../../state/members";
 import { expressionKey, type RowKey, subsetKey } from "../../state/rowKeys";
 import { classOrder } from "../../state/view";
 import { Tooltip } from "../controls/Tooltip";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { withTitle } from "./listSubject";
 
 /**

@@ -8,7 +8,7 @@ import { instanceName, pinned } from "../../state/derived";
 import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { highlighted } from "../../state/members";
 import { Thumbnail } from "../controls/Swatch";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import { useVirtualList } from "./virtualList";
 
 /** Thumbnails, or a mark each if there are no pictures. */

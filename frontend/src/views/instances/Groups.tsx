@@ -11,7 +11,7 @@ import { picked } from "../../state/members";
 import { Loading } from "../controls/Loading";
 import { GroupList } from "./GroupList";
 import { GroupMarks, perMarkIn } from "./GroupMarks";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 /** A head and marks per group, and a list of one of them. A click on a head picks its instances. */
 export function Groups(): JSX.Element {

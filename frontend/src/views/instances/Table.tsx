@@ -15,7 +15,7 @@ import { typedExpression } from "../../state/typed";
 import { Failure } from "../controls/Loading";
 import { FilterBox } from "./FilterBox";
 import { Row } from "./TableRow";
-import "../laterStyles";
+import "../../lib/laterStyles";
 import {
   even,
   filtering,

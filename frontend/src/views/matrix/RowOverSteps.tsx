@@ -30,7 +30,7 @@ import { Select } from "../controls/Select";
 import { RowSwatch } from "../controls/Swatch";
 import { Tooltip } from "../controls/Tooltip";
 import { type MatrixModel, px, type Stage } from "./matrixStage";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 /** Height of the cells, and the lowest line. */
 const [HEIGHT, LEAST] = [96, 2];

@@ -17,7 +17,7 @@ import { draft, type SubsetDraft } from "../../state/subsetDraft";
 import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { RowSwatch } from "../controls/Swatch";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 export function SubsetEditor(): JSX.Element | null {
   const now = draft.value;

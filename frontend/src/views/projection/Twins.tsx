@@ -32,7 +32,7 @@ import { Method } from "./Method";
 import { Plot } from "./Plot";
 import { Colour } from "./Projection";
 import { makePlotState, type PlotState } from "./plotState";
-import "../laterStyles";
+import "../../lib/laterStyles";
 
 /** Both plots of a layer: one order of the instances, one colouring, one zoom, and the same axes. */
 function makeTwins(layer: string): [PlotState, PlotState] {
