@@ -104,7 +104,7 @@ walkthrough: $(VENV)/.stamp-test built browser ## take the pictures of docs/walk
 	$(BIN)/python scripts/walkthrough.py $(ARGS)
 
 clean: ## remove what was built and cached; keeps the environment and logs
-	rm -rf build dist *.egg-info frontend/src/api/contract.ts tensorboard_activis/serve/static tensorboard_activis/activis_pb2.py tensorboard_activis/activis_pb2.pyi \
+	rm -rf build dist *.egg-info frontend/src/api/contract.ts tensorboard_activis/serve/static tensorboard_activis/export/static tensorboard_activis/activis_pb2.py tensorboard_activis/activis_pb2.pyi \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis tests/browser/failures gallery
 	find tensorboard_activis tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
 

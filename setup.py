@@ -2,7 +2,7 @@
 
 Both are generated into the source tree (where git ignores them), so that editable installs find them too:
 `tensorboard_activis/activis_pb2.py` from `proto/activis.proto`, `frontend/src/api/contract.ts` from the dataclasses that routes
-answer with, `tensorboard_activis/serve/static/` from `frontend/`.
+answer with, `tensorboard_activis/serve/static/` and `tensorboard_activis/export/static/` from `frontend/`.
 `python setup.py build_generated` does only this, and only what is out of date.
 """
 
@@ -24,6 +24,8 @@ PROTO = ROOT / "proto" / "activis.proto"
 PACKAGE = ROOT / "tensorboard_activis"
 FRONTEND = ROOT / "frontend"
 STATIC = PACKAGE / "serve" / "static"
+#: The tab of an export, a build of its own.
+EXPORT = PACKAGE / "export" / "static"
 #: Digest of the sources that STATIC was built from; the leading dot keeps it out of the wheel.
 BUILT_FROM = STATIC / ".built-from"
 #: Names, versions and licence texts of the packages whose code is in STATIC.
@@ -90,7 +92,7 @@ def build_frontend() -> None:
     if not (FRONTEND / "package-lock.json").exists():
         raise ExecError(f"front end: no {FRONTEND / 'package-lock.json'}; build from a complete checkout or sdist")
     digest = frontend_digest()
-    results = [STATIC / "index.js", STATIC / NOTICES]
+    results = [STATIC / "index.js", STATIC / NOTICES, EXPORT / "tab.js", EXPORT / NOTICES]
     if BUILT_FROM.exists() and BUILT_FROM.read_text() == digest and all(path.exists() for path in results):
         return
     if not packages_installed():

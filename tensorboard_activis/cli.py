@@ -1,4 +1,4 @@
-"""The command-line interface `tensorboard-activis`, with its commands demo, serve, check, report and doctor."""
+"""The command-line interface `tensorboard-activis`, with its commands demo, serve, export, check, report and doctor."""
 
 import argparse
 import io
@@ -41,6 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from tensorboard_activis.standalone.command import run_serve  # likewise
 
             return run_serve(location(options.logdir), options.port, options.host)
+        if options.command == "export":
+            from tensorboard_activis.export.command import run_export  # likewise
+
+            return run_export(
+                location(options.logdir),
+                options.directory,
+                steps=options.step,
+                layers=options.layers,
+                budget=options.budget,
+                content=not options.no_content,
+            )
         return demo.run_demo(
             options.framework,
             _local(options.logdir),
@@ -117,6 +128,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--host", default="localhost", metavar="H", help="name or address to listen on (default: %(default)s)"
     )
+    _add_export(commands)
     command = commands.add_parser(
         "check",
         help="verify everything that was logged below a directory",
@@ -168,6 +180,54 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("logdir", nargs="?", metavar="LOGDIR", help="a log directory, or one run")
     return top
+
+
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "export",
+        help="write a run as a folder of static files, which a browser shows without a server",
+        description="Writes the ActiVis tab with one run: chosen steps and layers, for a Space, a paper's page, an attachment. "
+        "The folder is opened from the disk (index.html) or from any web server. What it holds is answered in the browser; the rest "
+        "says that it is not in the export. First it says what leaves this machine. Status: 0; 1 nothing was written.",
+    )
+    command.add_argument(
+        "logdir", metavar="LOGDIR", help="one run, or a directory with one; also an address in a store"
+    )
+    command.add_argument("directory", type=Path, metavar="DIRECTORY", help="the folder to make, which must not exist")
+    command.add_argument(
+        "--step", action="extend", nargs="+", type=_step, default=[], metavar="N", help="(default: the newest step)"
+    )
+    command.add_argument(
+        "--layers", action="extend", nargs="+", default=[], metavar="NAME", help="(default: all layers)"
+    )
+    command.add_argument(
+        "--budget",
+        type=_bytes,
+        default="20MB",
+        metavar="SIZE",
+        help="the most that the folder may take (default: %(default)s). Details of single neurons and instances are left out "
+        "where they do not fit; where the rest does not fit, nothing is written, and it is said what takes how much",
+    )
+    command.add_argument(
+        "--no-content",
+        action="store_true",
+        help="leave out what instances are: images, sounds, texts, numbers, and columns of texts",
+    )
+
+
+def _bytes(text: str) -> int:
+    from tensorboard_activis.export.budget import parse_bytes  # likewise
+
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _step(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"expected the number of a step, got {text!r}")
+    return int(text)
 
 
 def _kind(text: str) -> str:

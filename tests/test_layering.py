@@ -37,8 +37,9 @@ ALLOWED = {
     "report": {"query", "read"},
     "standalone": {"serve"},
     "notebook": {"read", "standalone"},
+    "export": {"serve", "standalone", NAME},  # the version
     "doctor": {"read", "serve", NAME},
-    "cli": {"check", "doctor", "report", "query", "demo", "standalone", NAME},
+    "cli": {"check", "doctor", "report", "query", "demo", "standalone", "export", NAME},
     NAME: {"query"},  # __init__.py: open_run
 }
 #: Both halves use these; they import no stage.

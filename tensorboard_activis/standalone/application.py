@@ -43,7 +43,7 @@ def application(
 
     Arguments:
         logdir: as TensorBoard's `--logdir`.
-        reload_seconds: between two looks for new data.
+        reload_seconds: between two looks for new data. 0: everything is read before this returns, and never again.
         loopback: answers only where the browser asked for a name of this machine: the owner of another name can let it point at
             127.0.0.1, and would read what is logged (DNS rebinding).
         own_process: nothing else runs in this process. In one of the user's, code of theirs may use TensorBoard with TensorFlow
@@ -65,6 +65,8 @@ def application(
     CorePluginLoader().define_flags(parser)
     flags = parser.parse_args(["--logdir", str(logdir), "--reload_interval", str(reload_seconds)])
     flags.samples_per_plugin = {}
+    if reload_seconds == 0:
+        flags.reload_task = "blocking"
     loader = ActiVisLoader()
     loader.fix_flags(flags)
     ingester = LocalDataIngester(flags)

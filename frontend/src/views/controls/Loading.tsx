@@ -1,6 +1,7 @@
 /** Progress of a load, and error messages with a button to retry. */
 
 import type { ComponentChildren, JSX } from "preact";
+import type { ApiError } from "../../api/types";
 import { failureOf, isSaidAbove, type Load } from "../../state/loads";
 import { Icon } from "./Icon";
 
@@ -30,17 +31,24 @@ export function Failure({
   );
 }
 
+/** Whether it makes no sense to ask again: it was removed, or left out of an export. */
+const isGone = ({ kind }: ApiError): boolean => kind === "thinned";
+
+const fateOf = (error: ApiError): string => (isGone(error) ? "is not kept" : "could not be read");
+
 /** The same of a load, for small places. */
 export function Unread<Q, T>({ load, what = "It" }: { load: Load<Q, T>; what?: string }): JSX.Element | null {
   const failure = failureOf(load);
   return (
     failure && (
       <p class="unread second" role="alert">
-        {what} could not be read. {failure.message}
+        {what} {fateOf(failure)}. {failure.message}
         <br />
-        <button type="button" class="button" onClick={load.retry}>
-          Try again
-        </button>
+        {!isGone(failure) && (
+          <button type="button" class="button" onClick={load.retry}>
+            Try again
+          </button>
+        )}
       </p>
     )
   );
@@ -60,18 +68,18 @@ interface Properties<Q, T> {
 export function Loading<Q, T>({ load, what, children }: Properties<Q, T>): JSX.Element {
   const busy = load.status === "pending" || (load.status === "idle" && load.value === null);
   const failure = failureOf(load);
-  const thinned = failure?.kind === "thinned";
+  const gone = failure && isGone(failure);
   return (
     <div class="loading" aria-busy={busy}>
-      {load.value !== null && !thinned && children(load.value)}
+      {load.value !== null && !gone && children(load.value)}
       {load.value === null && load.error?.kind === "unreachable" && isSaidAbove(load.error) && (
         <p class="hint">Shown when TensorBoard answers.</p>
       )}
       {failure && (
         <Failure
-          what={`${what} ${thinned ? "is not kept" : "could not be read"}.`}
+          what={`${what} ${fateOf(failure)}.`}
           message={failure.message}
-          {...(!thinned && { onRetry: load.retry })}
+          {...(!gone && { onRetry: load.retry })}
         />
       )}
       {busy && <div class="progress" role="progressbar" aria-label={`${what} is loading`} />}

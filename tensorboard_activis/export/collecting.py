@@ -1,0 +1,146 @@
+"""Collects the files of an export within its budget: pictures first, then details of single neurons and instances."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tensorboard_activis import __version__
+from tensorboard_activis.export.budget import Sizes, check_budget
+from tensorboard_activis.export.choice import Choice
+from tensorboard_activis.export.packs import File, Pack, script
+from tensorboard_activis.export.page import fixed_files, manifest
+from tensorboard_activis.export.recording import Recording
+
+#: Kinds of contents that are files of their own, and how these end.
+_ENDINGS = {"image": "png", "audio": "wav"}
+#: For the manifest, whose size is known only at the end.
+_MANIFEST = 20_000
+
+
+class Collection:
+    """The files of an export.
+
+    Arguments:
+        name: of the run, as the page shows it.
+        content: whether contents are exported.
+        tell: is told what is being done, in words.
+    """
+
+    def __init__(
+        self, recording: Recording, choice: Choice, name: str, content: bool, budget: int, tell: Callable[[str], None]
+    ) -> None:
+        self._recording, self._choice, self._name, self._content = recording, choice, name, content
+        self._budget, self._tell = budget, tell
+        self._files: dict[str, File] = {file.name: file for file in fixed_files(name)}
+        self._packs: dict[str, str] = {}
+        self._contents: dict[int, list[str]] = {}
+        #: What did not fit, in words.
+        self.left_out: list[str] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return sum(len(file.content) for file in self._files.values())
+
+    def collect(self) -> list[File]:
+        """All files. Raises ActiVisError where the pictures alone exceed the budget, before most of them are recorded."""
+        choice, steps = self._choice, list(self._choice.snapshots)
+        self._add(self._recording.run())
+        newest = steps[-1]
+        fixed = self.size + _MANIFEST
+        contents = self._measured(lambda: self._add_contents(newest))
+        step = self._measured(lambda: self._add(self._recording.step(newest)))
+        layers = {}
+        for layer in choice.layers:
+            self._tell(f"step {newest}: {layer}")
+            layers[layer] = self._measured(lambda layer=layer: self._add_layer(newest, layer))
+        check_budget(Sizes(fixed, step, contents, layers), steps, self._budget)
+        for one in steps[:-1]:
+            self._add_contents(one)
+            self._add(self._recording.step(one))
+            for layer in choice.layers:
+                self._tell(f"step {one}: {layer}")
+                self._add_layer(one, layer)
+        for one in reversed(steps):
+            self._add_details(one)
+        self._files["manifest.js"] = manifest(self._manifest())
+        return list(self._files.values())
+
+    def _measured(self, add: Callable[[], None]) -> int:
+        before = self.size
+        add()
+        return self.size - before
+
+    def _add(self, pack: Pack) -> None:
+        file = script(pack)
+        self._files[file.name] = file
+        self._packs[pack.name] = file.name
+
+    def _add_layer(self, step: int, layer: str) -> None:
+        if not self._has(step, layer):
+            return
+        self._add(self._recording.layer(step, layer))
+        for other in self._choice.snapshots:
+            if other != step and self._has(other, layer):
+                self._add(self._recording.pairs(step, other, layer))
+
+    def _has(self, step: int, layer: str) -> bool:
+        return any(one["name"] == layer for one in self._choice.snapshots[step]["layers"])
+
+    def _add_contents(self, step: int) -> None:
+        kind = self._choice.snapshots[step]["content"]
+        if not self._content or kind is None:
+            return
+        if kind in _ENDINGS:
+            self._contents[step] = [
+                self._content_file(step, index, _ENDINGS[kind]) for index in range(self._recording.count(step))
+            ]
+        if kind != "image":
+            for pack in self._recording.texts(step):
+                self._add(pack)
+
+    def _content_file(self, step: int, index: int, ending: str) -> str:
+        """The name of a picture or sound, which is there once, at however many steps; "" without one."""
+        answer = self._recording.content(step, index)
+        if answer.failed:
+            return ""
+        name = f"content/{hashlib.blake2b(answer.content, digest_size=8).hexdigest()}.{ending}"
+        self._files[name] = File(name, answer.content)
+        return name
+
+    def _add_details(self, step: int) -> None:
+        """Details of neurons and instances, from the output backwards, of as many layers as there is room for."""
+        layers = [layer for layer in reversed(self._choice.layers) if self._has(step, layer)]
+        self._add_if_it_fits(f"the ladder of single instances at step {step}", self._recording.depth(step), 1)
+        for what, packs in (("neurons", self._recording.neurons), ("instances", self._recording.instances)):
+            for layer in layers:
+                self._tell(f"step {step}: single {what} of {layer}")
+                count = self._neurons(step, layer) if what == "neurons" else self._recording.count(step)
+                self._add_if_it_fits(f"single {what} of {layer} at step {step}", packs(step, layer), count)
+
+    def _neurons(self, step: int, layer: str) -> int:
+        return next(int(one["neurons"]) for one in self._choice.snapshots[step]["layers"] if one["name"] == layer)
+
+    def _add_if_it_fits(self, what: str, packs: Iterator[Pack], count: int) -> None:
+        """Adds all packs, or none where the first one says that they are too many."""
+        room, files, names, done = self._budget - self.size - _MANIFEST, dict[str, File](), dict[str, str](), 0
+        for pack in packs:
+            file = script(pack)
+            files[file.name], names[pack.name] = file, file.name
+            done += len(pack.answers)
+            if sum(len(one.content) for one in files.values()) * max(1.0, count / done) > room:
+                self.left_out.append(what)
+                return
+        self._files |= files
+        self._packs |= names
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "name": self._name,
+            "run": {**self._choice.run, "name": self._name},
+            "layers": self._choice.layers,
+            "packs": self._packs,
+            "contents": self._contents,
+            "left_out": self.left_out,
+        }

@@ -1,0 +1,86 @@
+"""Asks the plugin's routes, in this process: an export holds what the server would have answered."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.test import Client
+
+from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.metadata import PLUGIN_NAME
+from tensorboard_activis.standalone.application import Application
+
+#: Seconds between two looks at a search that runs in the background.
+_EVERY = 0.05
+#: Seconds without another step read after which what is known is taken.
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route said.
+
+    Attributes:
+        content: the body.
+        failed: whether it is the JSON of an error.
+    """
+
+    content: bytes
+    failed: bool = False
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.content)
+
+
+class Questions:
+    """Asks about one run.
+
+    Arguments:
+        routes: the WSGI application with the plugin's routes below `/data/plugin/activis/`.
+        run: its name there.
+    """
+
+    def __init__(self, routes: Application, run: str) -> None:
+        self._client = Client(routes)
+        self.run = run
+
+    def ask(self, route: str, step: int | None = None, **parameters: Any) -> Answer:
+        """The answer of a route about the run, or about one of its steps; an error is an answer, too."""
+        about = {"run": self.run} if step is None else {"run": self.run, "step": step}
+        given = {name: value for name, value in parameters.items() if value is not None}
+        response = self._client.post(f"/data/plugin/{PLUGIN_NAME}/{route}", json=about | given)
+        return Answer(response.get_data(), response.status_code != 200)
+
+    def must(self, route: str, step: int | None = None, **parameters: Any) -> Answer:
+        """The same; raises UnreadableError for an error."""
+        answer = self.ask(route, step, **parameters)
+        if answer.failed:
+            raise UnreadableError(str(answer.json["error"]["message"]))
+        return answer
+
+    def findings(self, step: int) -> Answer:
+        """The findings of a step, once the search for them has ended."""
+        answer = self.must("findings", step)
+        if answer.json["state"] == "not_started":
+            answer = self.must("findings", step, action="start")
+        while answer.json["state"] in ("queued", "running"):
+            time.sleep(_EVERY)
+            answer = self.must("findings", step)
+        return answer
+
+
+def runs_of(routes: Application) -> list[dict[str, Any]]:
+    """The runs that the application lists, as in the answer of the route `runs`, once every step of them was read."""
+    client = Client(routes)
+    unread, since = -1, time.monotonic()
+    while True:
+        runs: list[dict[str, Any]] = client.get(f"/data/plugin/{PLUGIN_NAME}/runs").get_json()["runs"]
+        left = sum(step["digest"] is None and step["problem"] is None for run in runs for step in run["steps"])
+        if left != unread:
+            unread, since = left, time.monotonic()
+        if left == 0 or time.monotonic() - since > _PATIENCE:
+            return runs
+        time.sleep(_EVERY)

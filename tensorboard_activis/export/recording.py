@@ -1,0 +1,254 @@
+"""What an export records: the answers that the tab asks for, of the chosen steps and layers, as packs."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load
+
+from tensorboard_activis.export.choice import Choice
+from tensorboard_activis.export.packs import Pack
+from tensorboard_activis.export.questions import Answer, Questions
+from tensorboard_activis.export.withheld import Withheld
+from tensorboard_activis.serve.encoding import encode_json, encode_safetensors
+
+#: Neurons, instances and texts whose details are in one file; the page computes the same (`frontend/src/api/recorded.ts`).
+NEURONS, INSTANCES, TEXTS = 32, 50, 200
+#: Rows of a table, columns of facets and values of a column that the routes give at once.
+_PAGE, _FACETS, _VALUES = 1_000, 8, 200
+#: Instances that the tab asks to have separated: so many, or so many per group (`frontend/src/state/separations.ts`).
+_SEPARATED, _PER_GROUP = 1_000, 10
+#: Pairs of classes are compared up to so many classes, further questions about subsets asked of so many.
+_CLASSES, _SUBSETS = 12, 64
+#: Cells of a matrix up to which all statistics are recorded, beyond it means and deviations.
+_CELLS = 65_536
+#: Pinned instances that are rows by default (`frontend/src/state/data.ts`), and the columns of the map of training health.
+_PINNED, _COLUMNS = 8, 480
+_HEADS = re.compile(r"/heads(_\d+)?(\[\w+\])?$")
+
+
+class Recording:
+    """Asks what is recorded of a choice.
+
+    Arguments:
+        withheld: takes out what must not leave the machine.
+    """
+
+    def __init__(self, questions: Questions, choice: Choice, withheld: Withheld) -> None:
+        self._questions, self._choice, self._withheld = questions, choice, withheld
+
+    def run(self) -> Pack:
+        """The graph, and training health."""
+        answers = {"graph": self._questions.must("graph")}
+        if self._choice.run["health"] is not None:
+            answers["health"] = self._questions.ask("health", columns=_COLUMNS)
+        return Pack("run", answers)
+
+    def step(self, step: int) -> Pack:
+        """What is known of a snapshot and its instances, and what was found."""
+        snapshot, ask = self._choice.snapshots[step], self._questions.ask
+        answers = {"snapshot": Answer(encode_json(self._withheld.snapshot(snapshot)))}
+        answers["strips"] = self._strips(step)
+        for route in ("columns", "column_statistics"):
+            answers[route] = self._withheld.answer(route, ask(route, step))
+        answers["facets"] = self._withheld.answer("facets", self._facets(step))
+        answers["table"] = self._table(step)
+        found = self._withheld.findings(self._questions.findings(step).json, self._choice.layers)
+        answers["findings"] = Answer(encode_json(found))
+        for finding in found["findings"]:
+            about = {name: finding[name] for name in ("kind", "subset", "layer", "target") if finding[name] is not None}
+            answers.setdefault(_key("evidence", about), ask("evidence", step, **about))
+        for expression in self._expressions(step):
+            answers[_key("where", expression)] = ask("where", step, expression=expression)
+        if snapshot["depth"]:
+            answers["depth_history"] = ask("depth_history", step)
+        answers |= self._separations(step)
+        for other in self._choice.snapshots:
+            if other != step:
+                answers[f"movement {other}"] = self._movement(step, other)
+        return Pack(f"step/{step}", answers)
+
+    def layer(self, step: int, layer: str) -> Pack:
+        """The matrix, all activations, layouts, and what subsets do in a layer."""
+        snapshot, ask = self._choice.snapshots[step], self._questions.ask
+        about = next(one for one in snapshot["layers"] if one["name"] == layer)
+        rows: list[dict[str, Any]] = [{"subset": subset["name"]} for subset in snapshot["subsets"]]
+        small = len(rows) * about["neurons"] <= _CELLS
+        statistics = [one["name"] for one in snapshot["statistics"] if small or one["name"] in ("mean", "std")]
+        answers = {
+            "matrix": ask("matrix", step, layer=layer, rows=rows, statistics=statistics),
+            "activations": self._activations(step, layer, about["neurons"]),
+            "pca": ask("projection", step, layer=layer, method="pca"),
+        }
+        grouped = ask("matrix", step, layer=layer, rows=self._first_rows(step), sort={"by": "clustered"}, statistics=[])
+        answers["clustered"] = _order_of(grouped)
+        tsne = ask("projection", step, layer=layer, method="tsne")
+        if not tsne.failed and b'"done"' in tsne.content[:4096]:
+            answers["tsne"] = tsne
+        sets = rows[:_SUBSETS] + [{"expression": one} for one in self._found(step)]
+        for row in sets:
+            for route in ("subset", "effects"):
+                answers[_key(route, row)] = ask(route, step, layer=layer, row=row)
+        return Pack(f"layer/{step}/{self._choice.layers.index(layer)}", answers)
+
+    def neurons(self, step: int, layer: str) -> Iterator[Pack]:
+        """Details of single neurons: what drives them, where they respond, and what heads look at."""
+        snapshot, place = self._choice.snapshots[step], self._choice.layers.index(layer)
+        about = next(one for one in snapshot["layers"] if one["name"] == layer)
+        sample, pinned = snapshot["sample_size"], snapshot["pinned"]
+        for chunk, some in _chunks(about["neurons"], NEURONS):
+            answers = {}
+            for neuron in some:
+                answers[f"{neuron}"] = self._questions.ask("neuron", step, layer=layer, neuron=neuron, rows=[])
+                if about["positions"]:
+                    found = self._questions.ask("positions", step, layer=layer, neuron=neuron)
+                    answers[f"positions {neuron}"] = self._withheld.answer("positions", found)
+                for index in [None, *range(sample, sample + pinned)] if _HEADS.search(layer) else ():
+                    seen = self._questions.ask("attention", step, layer=layer, head=neuron, index=index)
+                    name = f"attention {neuron}" if index is None else f"attention {neuron} {index}"
+                    answers[name] = self._withheld.answer("attention", seen)
+            yield Pack(f"neurons/{step}/{place}/{chunk}", answers)
+
+    def instances(self, step: int, layer: str) -> Iterator[Pack]:
+        """Details of single instances in a layer: neighbours, and the neurons behind a prediction."""
+        place = self._choice.layers.index(layer)
+        for chunk, some in _chunks(self.count(step), INSTANCES):
+            ask = self._questions.ask
+            answers = {f"{index}": ask("instance", step, layer=layer, index=index) for index in some}
+            yield Pack(f"instances/{step}/{place}/{chunk}", answers)
+
+    def depth(self, step: int) -> Iterator[Pack]:
+        """What the last norm and head make of each block's output, by instance; nothing where that was not recorded."""
+        if self._choice.snapshots[step]["depth"] and not self._withheld.texts:
+            for chunk, some in _chunks(self.count(step), INSTANCES):
+                answers = {f"{index}": self._questions.ask("depth", step, index=index) for index in some}
+                yield Pack(f"depth/{step}/{chunk}", answers)
+
+    def pairs(self, step: int, other: int, layer: str) -> Pack:
+        """Which neuron of another step is beside which of this one."""
+        about = {"run": self._questions.run, "step": other}
+        answer = self._questions.ask("neuron_pairs", step, other=about, layer=layer)
+        return Pack(f"pairs/{step}/{other}/{self._choice.layers.index(layer)}", {"neuron_pairs": answer})
+
+    def texts(self, step: int) -> Iterator[Pack]:
+        """The contents of instances that are texts or numbers, and the sounds whose loudness is drawn."""
+        for chunk, some in _chunks(self.count(step), TEXTS):
+            answers = {f"{index}": self.content(step, index) for index in some}
+            yield Pack(f"content/{step}/{chunk}", answers)
+
+    def content(self, step: int, index: int) -> Answer:
+        """What an instance is."""
+        return self._questions.ask("content", step, index=index)
+
+    def count(self, step: int) -> int:
+        """How many instances of a step are kept one by one."""
+        snapshot = self._choice.snapshots[step]
+        return int(snapshot["sample_size"] + snapshot["pinned"])
+
+    def _strips(self, step: int) -> Answer:
+        """Those of the chosen layers, numbered anew."""
+        every = load(self._questions.must("strips", step).content)
+        names = [layer["name"] for layer in self._questions.must("snapshot", step).json["layers"]]
+        kept = [names.index(layer["name"]) for layer in self._choice.snapshots[step]["layers"]]
+        numbered = {f"{new}{end}": every[f"{old}{end}"] for new, old in enumerate(kept) for end in ("", "/state")}
+        return Answer(encode_safetensors(numbered, {}))
+
+    def _table(self, step: int) -> Answer:
+        """All rows, by their indices; as in the answer `table`."""
+        rows: list[dict[str, Any]] = []
+        while len(rows) < self.count(step):
+            page = self._questions.ask("table", step, order="row", offset=len(rows), limit=_PAGE)
+            if page.failed:
+                return page
+            rows += page.json["rows"]
+        return Answer(encode_json({"total": len(rows), "rows": self._withheld.rows(rows)}))
+
+    def _facets(self, step: int) -> Answer:
+        """Those of all columns, of up to so many values as a route gives."""
+        first = self._questions.ask("facets", step, limit=_VALUES)
+        if first.failed:
+            return first
+        every = first.json
+        left = every["names"][len(every["columns"]) :]
+        for start in range(0, len(left), _FACETS):
+            some = self._questions.must("facets", step, columns=left[start : start + _FACETS], limit=_VALUES)
+            every["columns"] += some.json["columns"]
+        return Answer(encode_json(every))
+
+    def _activations(self, step: int, layer: str, neurons: int) -> Answer:
+        """float16 [neurons, instances], little-endian."""
+        columns = []
+        for neuron in range(neurons):
+            answer = self._questions.ask("activation", step, layer=layer, neuron=neuron)
+            if answer.failed:
+                return answer
+            columns.append(load(answer.content)["value"].astype("<f2"))
+        return Answer(np.stack(columns).tobytes() if columns else b"")
+
+    def _first_rows(self, step: int) -> list[dict[str, Any]]:
+        """The rows that the tab shows at first."""
+        snapshot = self._choice.snapshots[step]
+        classes = [subset for subset in snapshot["subsets"] if subset["kind"] == "class"] or snapshot["subsets"]
+        sample, pinned = snapshot["sample_size"], min(snapshot["pinned"], _PINNED)
+        instances = [{"instance": index} for index in range(sample, sample + pinned)]
+        return [*instances, *({"subset": subset["name"]} for subset in classes)]
+
+    def _found(self, step: int) -> list[str]:
+        """The expressions of findings."""
+        found = self._withheld.findings(self._questions.findings(step).json, self._choice.layers)["findings"]
+        return list(dict.fromkeys(finding["subset"] for finding in found if finding["subset"] is not None))
+
+    def _expressions(self, step: int) -> list[str]:
+        """Those of the declared subsets, and of findings."""
+        declared = (subset["expression"] for subset in self._choice.snapshots[step]["subsets"])
+        return list(dict.fromkeys([*filter(None, declared), *self._found(step)]))
+
+    def _separations(self, step: int) -> dict[str, Answer]:
+        """How far the classes are apart, all together and two by two."""
+        snapshot = self._choice.snapshots[step]
+        layers = [layer["name"] for layer in snapshot["layers"]]
+        classes = [subset["name"] for subset in snapshot["subsets"] if subset["kind"] == "class"]
+        # Classes without names are those that are subsets (`frontend/src/state/classNames.ts`).
+        count = len(snapshot["class_names"]) or len(classes)
+        if snapshot["task"] != "classification" or count < 2:
+            return {}
+
+        def limit(groups: int) -> int:
+            return max(_SEPARATED, _PER_GROUP * groups)
+
+        ask = self._questions.ask
+        answers = {"separation": ask("separation", step, layers=layers, limit=limit(count))}
+        if len(classes) <= _CLASSES:
+            for one, a in enumerate(classes):
+                for b in classes[one + 1 :]:
+                    rows = [{"subset": a}, {"subset": b}]
+                    answers[_key("separation", rows)] = ask(
+                        "separation", step, rows=rows, layers=layers, limit=limit(2)
+                    )
+        return answers
+
+    def _movement(self, step: int, other: int) -> Answer:
+        answer = self._questions.ask("movement", step, other={"run": self._questions.run, "step": other})
+        if answer.failed:
+            return answer
+        moved, layers = answer.json, self._choice.layers
+        moved["layers"] = [layer for layer in moved["layers"] if layer["name"] in layers]
+        for name in ("only_here", "only_other"):
+            moved[name] = [layer for layer in moved[name] if layer in layers]
+        return Answer(encode_json(moved))
+
+
+def _key(route: str, about: object) -> str:
+    """As the page makes it: the question in words and JSON."""
+    return f"{route} {json.dumps(about, ensure_ascii=False, separators=(',', ':'))}"
+
+
+def _chunks(count: int, size: int) -> Iterable[tuple[int, range]]:
+    return ((chunk, range(start, min(count, start + size))) for chunk, start in enumerate(range(0, count, size)))
+
+
+def _order_of(matrix: Answer) -> Answer:
+    """The order of the neurons alone, as JSON."""
+    return matrix if matrix.failed else Answer(encode_json(load(matrix.content)["order"].tolist()))

@@ -1,0 +1,105 @@
+"""Takes the contents of instances out of answers, for `--no-content`: no text, no picture, no sound, no input stays."""
+
+import json
+import re
+import struct
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from safetensors.numpy import load
+
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.export.questions import Answer
+from tensorboard_activis.serve.encoding import encode_json, encode_safetensors
+
+#: Columns that are content, whatever their type.
+_CONTENT = frozenset({"text", "token", "before", "after", "token_texts"})
+#: What answers about positions and heads call the tokens of a text.
+_TOKENS = ("tokens", "row_tokens", "column_tokens")
+
+
+class Withheld:
+    """What is taken out of the answers about a run.
+
+    Arguments:
+        snapshots: the answers `snapshot` of the chosen steps.
+        content: whether contents are exported; then nothing but findings about other layers is taken out.
+
+    Raises:
+        ActiVisError: without contents nothing would be left, because the labels are texts.
+    """
+
+    def __init__(self, snapshots: Collection[Mapping[str, Any]], content: bool) -> None:
+        self.content = content
+        if not content and any(one["unit"] == "position" and one["content"] == "text" for one in snapshots):
+            raise ActiVisError(
+                "the instances of this run are tokens, and their labels and predictions are texts: with --no-content nothing would "
+                "be left to show. Export a run of whole instances, or leave --no-content out"
+            )
+        kinds = {column["name"]: column["type"] for one in snapshots for column in one["columns"]}
+        texts = {name for name, kind in kinds.items() if kind == "text" and name != "id"}
+        #: Names of the columns that are left out.
+        self.columns: frozenset[str] = frozenset() if content else frozenset(texts | (_CONTENT & set(kinds)))
+        #: Whether the instances are texts that are left out.
+        self.texts = not content and any(one["content"] == "text" for one in snapshots)
+        self._named = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sorted(self.columns)) or r"(?!)")
+
+    def snapshot(self, snapshot: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer `snapshot`: instances have no content, and no columns that are."""
+        if self.content:
+            return dict(snapshot)
+        return {**snapshot, "content": None, "columns": self._kept(snapshot["columns"])}
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Rows of a table."""
+        return [{name: value for name, value in row.items() if name not in self.columns} for row in rows]
+
+    def findings(self, found: Mapping[str, Any], layers: Collection[str]) -> dict[str, Any]:
+        """The answer `findings`, without those about layers that are not exported, or about columns that are left out.
+
+        How many are missing is one of its notes.
+        """
+        here = [one for one in found["findings"] if one["layer"] is None or one["layer"] in layers]
+        told = [one for one in here if not (one["subset"] and self._named.search(one["subset"]))]
+        notes = list(found["notes"])
+        for count, about in (
+            (len(found["findings"]) - len(here), "layers"),
+            (len(here) - len(told), "columns of texts"),
+        ):
+            if count:
+                notes.append(f"Not in this export: {count} about {about} that it leaves out.")
+        return {**found, "findings": told, "notes": notes}
+
+    def answer(self, route: str, answer: Answer) -> Answer:
+        """The answer of one of the routes `columns`, `column_statistics`, `facets`, `positions` and `attention`."""
+        if self.content or answer.failed:
+            return answer
+        if route in ("column_statistics", "facets"):
+            body = answer.json
+            body["columns"] = self._kept(body["columns"])
+            if "names" in body:
+                body["names"] = [name for name in body["names"] if name not in self.columns]
+            return Answer(encode_json(body))
+        arrays, about = load(answer.content), _metadata(answer.content)
+        if route == "columns":
+            arrays = {name: array for name, array in arrays.items() if name not in self.columns}
+            known = about.get("categories", {})
+            about["categories"] = {name: values for name, values in known.items() if name not in self.columns}
+        elif self.texts:
+            for name in _TOKENS:
+                about.pop(name, None)
+            if route == "positions":
+                about["tokens"] = []
+                about["strongest"] = [{**one, "tokens": None} for one in about["strongest"]]
+        return Answer(encode_safetensors(arrays, about))
+
+    def _kept(self, columns: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return [column for column in columns if column["name"] not in self.columns]
+
+
+def _metadata(content: bytes) -> dict[str, Any]:
+    """What a safetensors answer says beside its arrays."""
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    about: dict[str, Any] = json.loads(header.get("__metadata__", {}).get("json", "{}"))
+    return about
