@@ -187,8 +187,8 @@ def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "export",
         help="write a run as a folder of static files, which a browser shows without a server",
         description="Writes the ActiVis tab with one run: chosen steps and layers, for a Space, a paper's page, an attachment. "
-        "The folder is opened from the disk (index.html) or from any web server. What it holds is answered in the browser; the rest "
-        "says that it is not in the export. First it says what leaves this machine. Status: 0; 1 nothing was written.",
+        "The folder is opened from the disk (index.html) or from any web server. What it holds is answered in the browser; the "
+        "rest says that it is not in the export. First it says what leaves this machine. Status: 0; 1 nothing was written.",
     )
     command.add_argument(
         "logdir", metavar="LOGDIR", help="one run, or a directory with one; also an address in a store"

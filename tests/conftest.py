@@ -34,6 +34,7 @@ SLOW = [
     TESTS / "docs/test_keywords.py",
     TESTS / "docs/test_recipes.py",
     TESTS / "docs/test_start.py",
+    TESTS / "export",
     TESTS / "faults",
     TESTS / "flax",
     TESTS / "hostile",

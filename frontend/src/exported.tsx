@@ -26,7 +26,10 @@ class HereAndNow {
 Object.assign(window, { parent: window, Worker: HereAndNow });
 const made = (window as unknown as { activisExport?: Manifest }).activisExport;
 if (made) {
-  start(recordedSource(made, openPacks(made)), document.body);
+  const source = recordedSource(made, openPacks(made));
+  // For other scripts of the page that the export is part of, and for tests.
+  Object.assign(window, { activisSource: source });
+  start(source, document.body);
   document.title = `ActiVis: ${made.name}`;
 } else {
   document.body.textContent = "This export is not complete: the file manifest.js beside this page is missing.";

@@ -1,7 +1,7 @@
 """What an export takes, by layer and step, and what to leave out of one that is too large."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tensorboard_activis.errors import ActiVisError
@@ -28,24 +28,27 @@ def megabytes(size: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What an export takes in bytes; where a step is not recorded yet, as much as the newest one.
+    """What an export takes in bytes, at the step where it is most of those that are recorded.
 
     Attributes:
         fixed: the tab's code and what is of the whole run.
         step: what is of a step and of no layer, without contents.
-        contents: pictures, sounds and texts of a step.
+        contents: pictures, sounds and texts of the newest step.
+        other_contents: those of another step that are not there yet.
         layers: of a layer at a step, by its name.
     """
 
     fixed: int
     step: int
     contents: int
-    layers: Mapping[str, int]
+    other_contents: int
+    layers: dict[str, int]
 
     def total(self, steps: int, layers: Sequence[str], contents: bool = True) -> int:
-        """Bytes with so many steps and these layers. Contents are the same at every step, and are there once."""
+        """Bytes with so many steps and these layers."""
         each = self.step + sum(self.layers[name] for name in layers)
-        return self.fixed + (self.contents if contents else 0) + steps * each
+        shown = self.contents + (steps - 1) * self.other_contents if contents else 0
+        return self.fixed + shown + steps * each
 
 
 def check_budget(sizes: Sizes, steps: Sequence[int], budget: int) -> None:
@@ -58,7 +61,7 @@ def check_budget(sizes: Sizes, steps: Sequence[int], budget: int) -> None:
     lines = [
         f"the export would take {megabytes(total)}, more than the budget of {megabytes(budget)}. Nothing was written.",
         f"  the tab's code and the graph  {megabytes(sizes.fixed)}",
-        f"  pictures, sounds, texts       {megabytes(sizes.contents)}",
+        f"  pictures, sounds, texts       {megabytes(sizes.contents + (count - 1) * sizes.other_contents)}",
         f"  each of {count} steps, such as {steps[-1]}:" if count > 1 else f"  step {steps[-1]}:",
         f"    table, columns, findings    {megabytes(sizes.step)}",
         *(f"    {megabytes(sizes.layers[name]):>10}  {visible(name)}" for name in largest[:_LISTED]),
@@ -66,13 +69,14 @@ def check_budget(sizes: Sizes, steps: Sequence[int], budget: int) -> None:
     if len(largest) > _LISTED:
         rest = largest[_LISTED:]
         lines.append(f"    {megabytes(sum(sizes.layers[name] for name in rest)):>10}  {len(rest)} smaller layers")
-    return _refuse(lines, sizes, steps, budget)
+    raise ActiVisError("\n".join([*lines, *_helping(sizes, steps, budget)]))
 
 
-def _refuse(lines: list[str], sizes: Sizes, steps: Sequence[int], budget: int) -> None:
+def _helping(sizes: Sizes, steps: Sequence[int], budget: int) -> list[str]:
+    """Options that make it small enough, each with the size then."""
     layers, count = list(sizes.layers), len(steps)
     total = sizes.total(count, layers)
-    lines.append("What helps:")
+    lines = ["What helps:"]
     fewer = next((n for n in range(count - 1, 0, -1) if sizes.total(n, layers) <= budget), 0)
     if fewer:
         kept = [steps[round(i * (count - 1) / max(1, fewer - 1))] for i in range(fewer)] if fewer > 1 else steps[-1:]
@@ -91,7 +95,7 @@ def _refuse(lines: list[str], sizes: Sizes, steps: Sequence[int], budget: int) -
     if sizes.contents and (bare := sizes.total(count, layers, contents=False)) <= budget:
         lines.append(f"  --no-content  ({megabytes(bare)})")
     lines.append(f"  --budget {-(-total // 10**6)}MB")
-    raise ActiVisError("\n".join(lines))
+    return lines
 
 
 def _quoted(name: str) -> str:

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tensorboard_activis import __version__
@@ -13,8 +15,8 @@ from tensorboard_activis.export.recording import Recording
 
 #: Kinds of contents that are files of their own, and how these end.
 _ENDINGS = {"image": "png", "audio": "wav"}
-#: For the manifest, whose size is known only at the end.
-_MANIFEST = 20_000
+#: Bytes that a pack adds to the manifest, and room for the names of what is left out.
+_PACK, _LEFT = 80, 5_000
 
 
 class Collection:
@@ -39,30 +41,27 @@ class Collection:
 
     @property
     def size(self) -> int:
-        """Bytes so far."""
-        return sum(len(file.content) for file in self._files.values())
+        """Bytes so far, the manifest's among them."""
+        return sum(len(file.content) for file in self._files.values()) + len(manifest(self._manifest()).content)
 
     def collect(self) -> list[File]:
-        """All files. Raises ActiVisError where the pictures alone exceed the budget, before most of them are recorded."""
+        """All files. Raises ActiVisError where the pictures alone exceed the budget, mostly before all of them are recorded."""
         choice, steps = self._choice, list(self._choice.snapshots)
         self._add(self._recording.run())
-        newest = steps[-1]
-        fixed = self.size + _MANIFEST
-        contents = self._measured(lambda: self._add_contents(newest))
-        step = self._measured(lambda: self._add(self._recording.step(newest)))
-        layers = {}
-        for layer in choice.layers:
-            self._tell(f"step {newest}: {layer}")
-            layers[layer] = self._measured(lambda layer=layer: self._add_layer(newest, layer))
-        check_budget(Sizes(fixed, step, contents, layers), steps, self._budget)
-        for one in steps[:-1]:
-            self._add_contents(one)
-            self._add(self._recording.step(one))
+        fixed = self.size
+        contents = [self._measured(partial(self._add_contents, step)) for step in reversed(steps)]
+        sizes = Sizes(fixed, 0, contents[0], max(contents[1:], default=0), dict.fromkeys(choice.layers, 0))
+        for step in reversed(steps):
+            own = self._measured(partial(self._add_step, step))
+            sizes = replace(sizes, step=max(sizes.step, own))
             for layer in choice.layers:
-                self._tell(f"step {one}: {layer}")
-                self._add_layer(one, layer)
-        for one in reversed(steps):
-            self._add_details(one)
+                self._tell(f"step {step}: {layer}")
+                own = self._measured(partial(self._add_layer, step, layer))
+                sizes.layers[layer] = max(sizes.layers[layer], own)
+            if step in (steps[0], steps[-1]) or self.size > self._budget:
+                check_budget(sizes, steps, self._budget)
+        for step in reversed(steps):
+            self._add_details(step)
         self._files["manifest.js"] = manifest(self._manifest())
         return list(self._files.values())
 
@@ -75,6 +74,9 @@ class Collection:
         file = script(pack)
         self._files[file.name] = file
         self._packs[pack.name] = file.name
+
+    def _add_step(self, step: int) -> None:
+        self._add(self._recording.step(step))
 
     def _add_layer(self, step: int, layer: str) -> None:
         if not self._has(step, layer):
@@ -123,12 +125,13 @@ class Collection:
 
     def _add_if_it_fits(self, what: str, packs: Iterator[Pack], count: int) -> None:
         """Adds all packs, or none where the first one says that they are too many."""
-        room, files, names, done = self._budget - self.size - _MANIFEST, dict[str, File](), dict[str, str](), 0
+        # What is left out is named in the manifest, too.
+        room, files, names, done = self._budget - self.size - _LEFT, dict[str, File](), dict[str, str](), 0
         for pack in packs:
             file = script(pack)
             files[file.name], names[pack.name] = file, file.name
             done += len(pack.answers)
-            if sum(len(one.content) for one in files.values()) * max(1.0, count / done) > room:
+            if sum(_PACK + len(one.content) for one in files.values()) * max(1.0, count / done) > room:
                 self.left_out.append(what)
                 return
         self._files |= files

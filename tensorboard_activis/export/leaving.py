@@ -52,8 +52,9 @@ def leaving(choice: Choice, name: str, withheld: Withheld) -> Iterator[str]:
 
 
 def _some(noun: str, chosen: list[Any], count: int) -> str:
-    what = f"{noun}s" if len(chosen) != 1 else noun
-    return f"{what} {_names(chosen)} of {count}" if len(chosen) < count else f"all {count} {noun}s"
+    if len(chosen) == count:
+        return f"all {count} {noun}s" if count > 1 else f"{noun} {_names(chosen)}"
+    return f"{noun}{'s' if len(chosen) > 1 else ''} {_names(chosen)} ({len(chosen)} of {count})"
 
 
 def _names(names: list[Any]) -> str:

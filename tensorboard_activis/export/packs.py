@@ -49,7 +49,7 @@ def script(pack: Pack) -> File:
 
 
 def _packed(answers: Mapping[str, Answer]) -> bytes:
-    """Length of the header as u32, the header as JSON: `{key: [start, length, failed]}`, and the answers, each from a multiple of 8."""
+    """The length of the header as u32, the header as JSON, `{key: [start, length, failed]}`, and the answers behind it."""
     header: dict[str, Sequence[int]] = {}
     parts, at = [], 0
     for key, answer in answers.items():

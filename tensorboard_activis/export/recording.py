@@ -98,10 +98,11 @@ class Recording:
         snapshot, place = self._choice.snapshots[step], self._choice.layers.index(layer)
         about = next(one for one in snapshot["layers"] if one["name"] == layer)
         sample, pinned = snapshot["sample_size"], snapshot["pinned"]
+        rows = [{"subset": snapshot["subsets"][0]["name"]}]  # the page makes the distributions of rows itself
         for chunk, some in _chunks(about["neurons"], NEURONS):
             answers = {}
             for neuron in some:
-                answers[f"{neuron}"] = self._questions.ask("neuron", step, layer=layer, neuron=neuron, rows=[])
+                answers[f"{neuron}"] = self._questions.ask("neuron", step, layer=layer, neuron=neuron, rows=rows)
                 if about["positions"]:
                     found = self._questions.ask("positions", step, layer=layer, neuron=neuron)
                     answers[f"positions {neuron}"] = self._withheld.answer("positions", found)

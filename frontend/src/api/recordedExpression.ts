@@ -121,7 +121,7 @@ class Parser {
       const [x, y] = alike(one, other);
       if (sign === "==") return x === y;
       if (sign === "!=") return x !== y;
-      if (typeof x === "boolean") throw notHere();
+      if (typeof x === "boolean" || typeof one !== typeof other) throw notHere();
       return sign === "<" ? x < y : sign === "<=" ? x <= y : sign === ">" ? x > y : x >= y;
     });
   }

@@ -1,0 +1,47 @@
+"""`--no-content`: no picture, no text and nothing of a column of texts gets into the folder, in whatever answer."""
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load
+
+from tensorboard_activis import cli
+from tests.export.exported import Exported
+from tests.records import small_data, write_run
+
+WORD = "xylophone"
+
+
+def test_pictures_and_texts_of_columns_stay(
+    logdir: Path, whole: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert b"secret" in whole.everything()
+    assert cli.main(["export", str(logdir), str(tmp_path / "out"), "--no-content"]) == 0
+    found = Exported(tmp_path / "out")
+    assert b"secret" not in found.everything()
+    assert b"note/1" not in found.everything()
+    assert not (found.directory / "content").exists()
+    assert not [name for name in found.manifest["packs"] if name.startswith("content/")]
+    step = found.pack("step/6")
+    assert json.loads(step["snapshot"])["content"] is None
+    assert "site" in json.loads(step["table"])["rows"][0]  # a category, which is no text
+    assert "site" in load(step["columns"])
+    said = capsys.readouterr().out
+    assert "Not in it: no images; nothing of the columns note/1; other runs" in said
+    assert "17 images" not in said
+
+
+def test_texts_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = [f"{WORD} number {i}" for i in range(17)]
+    write_run(tmp_path / "run", small_data(), (5,), texts=texts, subsets={"some": "score < 0.6"})
+    for name, options in (("with", []), ("without", ["--no-content"])):
+        assert cli.main(["export", str(tmp_path / "run"), str(tmp_path / name), *options]) == 0
+    assert WORD.encode() in Exported(tmp_path / "with").everything()
+    assert WORD.encode() not in Exported(tmp_path / "without").everything()
+    chunk = Exported(tmp_path / "with").pack("content/5/0")
+    assert sorted(content.decode() for content in chunk.values()) == sorted(texts)
+    said = capsys.readouterr().out
+    assert "  17 texts in full" in said
+    assert "Not in it: no texts; nothing of the columns text; other runs" in said
+    assert "  names and expressions of your subsets: some" in said
