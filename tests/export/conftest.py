@@ -9,7 +9,7 @@ from tests.export.exported import Exported
 from tests.records import small_data, write_run
 
 #: With a slash, as names of columns may have, and a text that must not get out.
-COLUMNS = {"site": [f"s{i % 3}" for i in range(17)], "note/1": [f"patient {i} of ward 7, secret" for i in range(17)]}
+COLUMNS = {"size": [i / 8 for i in range(17)], "note/1": [f"patient {i} of ward 7, secret" for i in range(17)]}
 
 
 @pytest.fixture(scope="session")

@@ -140,7 +140,7 @@ def test_the_options_that_are_named_are_those_that_fit() -> None:
     ]
     with pytest.raises(ActiVisError, match=r"--step 2 --layers head  \(3.0 MB\)\n  --budget 15MB"):
         check_budget(sizes, [1, 2], 2_960_000)
-    with pytest.raises(ActiVisError, match=r"What helps:\n  --layers 'b c' head  .*\n  --no-content  \(6.4 MB\)"):
+    with pytest.raises(ActiVisError, match=r"What helps:\n  --layers 'b c' head  .*\n  --no-content  \(6.3 MB\)"):
         check_budget(sizes, [2], 6_500_000)
 
 

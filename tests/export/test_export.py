@@ -80,7 +80,7 @@ def test_other_answers_are_those_of_the_routes(whole: Exported, logdir: Path) ->
     step, layer = whole.pack("step/5"), whole.pack("layer/5/0")
     assert step["columns"] == client.get("columns", **at).get_data()
     assert step["depth_history"] == client.get("depth_history", **at).get_data()
-    assert step['where "label == 1"'] == client.get("where", **at, expression="label == 1").get_data()
+    assert step[r'where "label == \"bee\""'] == client.get("where", **at, expression='label == "bee"').get_data()
     assert layer["pca"] == client.get("projection", **at, layer="stem/relu").get_data()
     row = {"subset": "bee"}
     for route in ("subset", "effects"):
@@ -134,7 +134,7 @@ def test_what_leaves_is_listed_before_anything_is_written(
         "  the model's graph; step 6 (1 of 2); all 2 layers",
         "  the ids of 17 instances, their labels, predictions, scores, losses, and their activations",
         "  names of classes: ant, bee, cat",
-        "  your columns: site, note/1",
+        "  your columns: size, note/1",
         "  17 images, as they were logged",
         "Not in it: other runs, paths, names of this machine.",
     ]

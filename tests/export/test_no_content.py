@@ -25,8 +25,8 @@ def test_pictures_and_texts_of_columns_stay(
     assert not [name for name in found.manifest["packs"] if name.startswith("content/")]
     step = found.pack("step/6")
     assert json.loads(step["snapshot"])["content"] is None
-    assert "site" in json.loads(step["table"])["rows"][0]  # a category, which is no text
-    assert "site" in load(step["columns"])
+    assert "size" in json.loads(step["table"])["rows"][0]
+    assert "size" in load(step["columns"])
     said = capsys.readouterr().out
     assert "Not in it: no images; nothing of the columns note/1; other runs" in said
     assert "17 images" not in said
