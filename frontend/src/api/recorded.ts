@@ -1,15 +1,6 @@
 /** The data source of an export: answers that were recorded, and what can be computed from them (`recordedRows.ts`). */
 
-import {
-  decodeAttention,
-  decodeColumns,
-  decodeDepthHistory,
-  decodeEffects,
-  decodeHealth,
-  decodePositions,
-  decodeProjection,
-  decodeStrips,
-} from "./decode";
+import { decode, decodeColumns, decodeProjection, decodeStrips } from "./decode";
 import { type Manifest, notHere, type Pack, type Packs } from "./packs";
 import { recordedFacets } from "./recordedFacets";
 import { recordedHistory, recordedMatrix } from "./recordedMatrix";
@@ -17,8 +8,10 @@ import { type Members, members, type RecordedLayer, readLayer } from "./recorded
 import { csvOf, pageOf } from "./recordedTable";
 import type { SnapshotRef, Source } from "./source";
 import type {
+  Attention,
   Columns,
   Depth,
+  DepthHistory,
   Evidence,
   Facets,
   Findings,
@@ -27,6 +20,8 @@ import type {
   Movement,
   NeuronDetail,
   NeuronPairs,
+  NeuronPositions,
+  RowEffects,
   RowQuery,
   Runs,
   Separation,
@@ -34,6 +29,7 @@ import type {
   SubsetDetail,
   Table,
   TableRow,
+  TrainingHealth,
   Vocabulary,
 } from "./types";
 import { peaksOf } from "./wav";
@@ -107,7 +103,7 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
   return {
     runs: async () => runs,
     graph: async () => json<Graph>(await packs("run"), "graph"),
-    health: async () => decodeHealth((await packs("run")).get("health")),
+    health: async () => decode<TrainingHealth>((await packs("run")).get("health"), "TrainingHealth"),
     snapshot: ({ step }) => snapshots(step),
     strips: async (at) => decodeStrips((await of(at)).get("strips")),
     columns: ({ step }) => columns(step),
@@ -116,7 +112,8 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
       const [known, sets] = [await layerOf(at, layer), await membersOf(at, here)];
       const effect = sort.by === "effect" && here[sort.a];
       const effects = effect
-        ? decodeEffects((await named("layer", at, layer)).get(`effects ${JSON.stringify(effect)}`)).effect
+        ? decode<RowEffects>((await named("layer", at, layer)).get(`effects ${JSON.stringify(effect)}`), "RowEffects")
+            .effect
         : null;
       return recordedMatrix(known, here, sets, sort, statistic, part?.window, effects);
     },
@@ -158,7 +155,7 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
     },
     depth: async ({ step }, index) =>
       json<Depth>(await packs(`depth/${step}/${Math.floor(index / INSTANCES)}`), String(index)),
-    depthHistory: async (at) => decodeDepthHistory((await of(at)).get("depth_history")),
+    depthHistory: async (at) => decode<DepthHistory>((await of(at)).get("depth_history"), "DepthHistory"),
     neuron: async (at, layer, neuron, rows) => {
       const pack = await named("neurons", at, layer, Math.floor(neuron / NEURONS));
       const [known, sets] = [await layerOf(at, layer), await membersOf(at, rows)];
@@ -166,18 +163,22 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
       return { ...detail, rows: sets.map(({ counted }) => known.histogram(neuron, detail.edges, counted)) };
     },
     positions: async (at, layer, neuron) =>
-      decodePositions((await named("neurons", at, layer, Math.floor(neuron / NEURONS))).get(`positions ${neuron}`)),
+      decode<NeuronPositions>(
+        (await named("neurons", at, layer, Math.floor(neuron / NEURONS))).get(`positions ${neuron}`),
+        "NeuronPositions",
+      ),
     instanceMaps: async () => {
       throw notHere();
     },
     attention: async (at, layer, head, index) =>
-      decodeAttention(
+      decode<Attention>(
         (await named("neurons", at, layer, Math.floor(head / NEURONS))).get(
           `attention ${head}${index === undefined ? "" : ` ${index}`}`,
         ),
+        "Attention",
       ),
     effects: async (at, layer, row) =>
-      decodeEffects((await named("layer", at, layer)).get(`effects ${JSON.stringify(row)}`)),
+      decode<RowEffects>((await named("layer", at, layer)).get(`effects ${JSON.stringify(row)}`), "RowEffects"),
     subset: async (at, layer, row) =>
       json<SubsetDetail>(await named("layer", at, layer), `subset ${JSON.stringify(row)}`),
     overlap: async (at, row, rows) => {

@@ -1,9 +1,9 @@
 /** Rows of recorded instances: which instances are in one, and statistics of a layer's activations over these. */
 
-import { decodeMatrix, decodeWhere } from "./decode";
+import { decode, decodeMatrix } from "./decode";
 import { notHere, type Pack } from "./packs";
 import { type Lookup, matching } from "./recordedExpression";
-import type { Cell, Columns, Matrix, NeuronDetail, RowQuery, Snapshot, TableRow } from "./types";
+import type { Cell, Columns, Matrix, NeuronDetail, RowQuery, Snapshot, TableRow, Where } from "./types";
 
 /** `inside`: all kept instances of a row, ascending; `counted`: those of the sample, which statistics are of. */
 export interface Members {
@@ -136,7 +136,7 @@ export function members(
   if (subset?.kind === "all") return sampled(Int32Array.from({ length: columns.count }, (_, index) => index));
   const expression = "expression" in row ? row.expression.trim() : (subset?.expression ?? "");
   const key = `where ${JSON.stringify(expression)}`;
-  if (pack.has(key)) return sampled(decodeWhere(pack.get(key)).indices);
+  if (pack.has(key)) return sampled(decode<Where>(pack.get(key), "Where").indices);
   const names = new Set(snapshot.columns.map(({ name }) => name));
   const lookup: Lookup = {
     count: columns.count,
