@@ -202,8 +202,9 @@ def _sample(variable: Any, held: Any) -> np.ndarray:
         held: its value, where it is not in the variable.
     """
     flat = keras.ops.reshape(variable.value if held is None else held, (-1,))
-    size = max(1, int(np.prod(variable.shape)))
-    return _array(flat[:: -(-size // _MOST_VALUES)])
+    size = int(np.prod(variable.shape))
+    # Without a step a slice is as many operators of JAX as one with it.
+    return _array(flat if size <= _MOST_VALUES else flat[:: -(-size // _MOST_VALUES)])
 
 
 def _array(tensor: Any) -> np.ndarray:
