@@ -114,11 +114,15 @@ class Collection:
         """Details of neurons and instances, from the output backwards, of as many layers as there is room for."""
         layers = [layer for layer in reversed(self._choice.layers) if self._has(step, layer)]
         self._add_if_it_fits(f"the ladder of single instances at step {step}", self._recording.depth(step), 1)
-        for what, packs in (("neurons", self._recording.neurons), ("instances", self._recording.instances)):
+        every = (
+            ("single neurons", self._recording.neurons, self._neurons),
+            ("single instances", self._recording.instances, lambda step, _: self._recording.count(step)),
+            ("directions of subsets", self._recording.concepts, lambda *_: 1),
+        )
+        for what, packs, count in every:
             for layer in layers:
-                self._tell(f"step {step}: single {what} of {layer}")
-                count = self._neurons(step, layer) if what == "neurons" else self._recording.count(step)
-                self._add_if_it_fits(f"single {what} of {layer} at step {step}", packs(step, layer), count)
+                self._tell(f"step {step}: {what} in {layer}")
+                self._add_if_it_fits(f"{what} in {layer} at step {step}", packs(step, layer), count(step, layer))
 
     def _neurons(self, step: int, layer: str) -> int:
         return next(int(one["neurons"]) for one in self._choice.snapshots[step]["layers"] if one["name"] == layer)

@@ -61,15 +61,19 @@ class Questions:
             raise UnreadableError(str(answer.json["error"]["message"]))
         return answer
 
-    def findings(self, step: int) -> Answer:
-        """The findings of a step, once the search for them has ended."""
-        answer = self.must("findings", step)
-        if answer.json["state"] == "not_started":
-            answer = self.must("findings", step, action="start")
-        while answer.json["state"] in ("queued", "running"):
-            time.sleep(_EVERY)
-            answer = self.must("findings", step)
-        return answer
+    def findings(self, step: int) -> dict[str, Any]:
+        """The answer `findings` once the search has ended; where it cannot be made, none, and the reason as a note."""
+        answer = self.ask("findings", step)
+        while not answer.failed and answer.json["state"] in ("not_started", "queued", "running"):
+            action = "start" if answer.json["state"] == "not_started" else None
+            if action is None:
+                time.sleep(_EVERY)
+            answer = self.ask("findings", step, action=action)
+        if answer.failed:
+            message = answer.json["error"]["message"]
+            return {"findings": [], "notes": [f"Nothing was looked for. {message}"], "state": "done", "progress": 1.0}
+        found: dict[str, Any] = answer.json
+        return found
 
 
 def runs_of(routes: Application) -> list[dict[str, Any]]:

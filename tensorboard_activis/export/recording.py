@@ -55,7 +55,7 @@ class Recording:
             answers[route] = self._withheld.answer(route, ask(route, step))
         answers["facets"] = self._withheld.answer("facets", self._facets(step))
         answers["table"] = self._table(step)
-        found = self._withheld.findings(self._questions.findings(step).json, self._choice.layers)
+        found = self._withheld.findings(self._questions.findings(step), self._choice.layers)
         answers["findings"] = Answer(encode_json(found))
         for finding in found["findings"]:
             about = {name: finding[name] for name in ("kind", "subset", "layer", "target") if finding[name] is not None}
@@ -74,7 +74,7 @@ class Recording:
         """The matrix, all activations, layouts, and what subsets do in a layer."""
         snapshot, ask = self._choice.snapshots[step], self._questions.ask
         about = next(one for one in snapshot["layers"] if one["name"] == layer)
-        rows: list[dict[str, Any]] = [{"subset": subset["name"]} for subset in snapshot["subsets"]]
+        rows = self._declared(step)
         small = len(rows) * about["neurons"] <= _CELLS
         statistics = [one["name"] for one in snapshot["statistics"] if small or one["name"] in ("mean", "std")]
         answers = {
@@ -87,8 +87,7 @@ class Recording:
         tsne = ask("projection", step, layer=layer, method="tsne")
         if not tsne.failed and b'"done"' in tsne.content[:4096]:
             answers["tsne"] = tsne
-        sets = rows[:_SUBSETS] + [{"expression": one} for one in self._found(step)]
-        for row in sets:
+        for row in self._sets(step):
             for route in ("subset", "effects"):
                 answers[_key(route, row)] = ask(route, step, layer=layer, row=row)
         return Pack(f"layer/{step}/{self._choice.layers.index(layer)}", answers)
@@ -120,6 +119,12 @@ class Recording:
             answers = {f"{index}": ask("instance", step, layer=layer, index=index) for index in some}
             yield Pack(f"instances/{step}/{place}/{chunk}", answers)
 
+    def concepts(self, step: int, layer: str) -> Iterator[Pack]:
+        """Subsets as one more neuron of a layer."""
+        ask = self._questions.ask
+        answers = {_key("concept", row): ask("concept", step, layer=layer, row=row) for row in self._sets(step)}
+        yield Pack(f"concepts/{step}/{self._choice.layers.index(layer)}", answers)
+
     def depth(self, step: int) -> Iterator[Pack]:
         """What the last norm and head make of each block's output, by instance; nothing where that was not recorded."""
         if self._choice.snapshots[step]["depth"] and not self._withheld.texts:
@@ -150,7 +155,10 @@ class Recording:
 
     def _strips(self, step: int) -> Answer:
         """Those of the chosen layers, numbered anew."""
-        every = load(self._questions.must("strips", step).content)
+        answer = self._questions.ask("strips", step)
+        if answer.failed:
+            return answer
+        every = load(answer.content)
         names = [layer["name"] for layer in self._questions.must("snapshot", step).json["layers"]]
         kept = [names.index(layer["name"]) for layer in self._choice.snapshots[step]["layers"]]
         numbered = {f"{new}{end}": every[f"{old}{end}"] for new, old in enumerate(kept) for end in ("", "/state")}
@@ -196,9 +204,16 @@ class Recording:
         instances = [{"instance": index} for index in range(sample, sample + pinned)]
         return [*instances, *({"subset": subset["name"]} for subset in classes)]
 
+    def _declared(self, step: int) -> list[dict[str, Any]]:
+        return [{"subset": subset["name"]} for subset in self._choice.snapshots[step]["subsets"]]
+
+    def _sets(self, step: int) -> list[dict[str, Any]]:
+        """The rows that further questions are asked of: declared subsets, and those of findings."""
+        return [*self._declared(step)[:_SUBSETS], *({"expression": one} for one in self._found(step))]
+
     def _found(self, step: int) -> list[str]:
         """The expressions of findings."""
-        found = self._withheld.findings(self._questions.findings(step).json, self._choice.layers)["findings"]
+        found = self._withheld.findings(self._questions.findings(step), self._choice.layers)["findings"]
         return list(dict.fromkeys(finding["subset"] for finding in found if finding["subset"] is not None))
 
     def _expressions(self, step: int) -> list[str]:

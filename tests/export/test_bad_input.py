@@ -150,6 +150,6 @@ def test_details_that_do_not_fit_are_left_out_and_said(
     assert cli.main(["export", str(large), str(tmp_path / "out"), "--budget", "700KB"]) == 0
     found, said = Exported(tmp_path / "out"), capsys.readouterr().out
     assert found.size <= 700_000
-    assert "single instances of stem/relu at step 7" in found.manifest["left_out"]
+    assert "single instances in stem/relu at step 7" in found.manifest["left_out"]
     assert "Left out, because they exceed the budget:\n" in said
-    assert "  single instances of stem/relu at step 7\n" in said
+    assert "  single instances in stem/relu at step 7\n" in said

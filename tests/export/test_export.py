@@ -82,9 +82,9 @@ def test_other_answers_are_those_of_the_routes(whole: Exported, logdir: Path) ->
     assert step["depth_history"] == client.get("depth_history", **at).get_data()
     assert step[r'where "label == \"bee\""'] == client.get("where", **at, expression='label == "bee"').get_data()
     assert layer["pca"] == client.get("projection", **at, layer="stem/relu").get_data()
-    row = {"subset": "bee"}
-    for route in ("subset", "effects"):
-        expected = client.get(route, **at, layer="stem/relu", row=row).get_data()
+    layer |= whole.pack("concepts/5/0")
+    for route in ("subset", "effects", "concept"):
+        expected = client.get(route, **at, layer="stem/relu", row={"subset": "bee"}).get_data()
         assert layer[f'{route} {{"subset":"bee"}}'] == expected
 
 

@@ -10,6 +10,7 @@ import type { SnapshotRef, Source } from "./source";
 import type {
   Attention,
   Columns,
+  Concept,
   Depth,
   DepthHistory,
   Evidence,
@@ -179,6 +180,8 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
       ),
     effects: async (at, layer, row) =>
       decode<RowEffects>((await named("layer", at, layer)).get(`effects ${JSON.stringify(row)}`), "RowEffects"),
+    concept: async (at, layer, row) =>
+      decode<Concept>((await named("concepts", at, layer)).get(`concept ${JSON.stringify(row)}`), "Concept"),
     subset: async (at, layer, row) =>
       json<SubsetDetail>(await named("layer", at, layer), `subset ${JSON.stringify(row)}`),
     overlap: async (at, row, rows) => {
