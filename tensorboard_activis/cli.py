@@ -124,7 +124,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "logdir", metavar="LOGDIR", help="a log directory, or one run; also an address such as s3://bucket/runs"
     )
-    command.add_argument("--port", type=_port, metavar="P", help="(default: 6006 or the next free one)")
+    command.add_argument(
+        "--port", type=_port, metavar="P", help="port to listen on (default: 6006 or the next free one)"
+    )
     command.add_argument(
         "--host", default="localhost", metavar="H", help="name or address to listen on (default: %(default)s)"
     )
@@ -133,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
         "check",
         help="verify everything that was logged below a directory",
         description="Verifies every event, file, checksum, shape and reference in the runs below a log directory, and says "
-        "what is damaged and what can still be had. Status: 0 all is well, 1 something is damaged or was not thinned, 2 there is "
+        "what is damaged and what can still be read. Status: 0 all is well, 1 something is damaged or was not thinned, 2 there is "
         "nothing to check.",
     )
     command.add_argument(
@@ -142,27 +144,30 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--repair",
         action="store_true",
-        help="remove files that killed processes left unannounced; without it and --thin nothing is ever changed",
+        help="remove files that killed processes left behind; without this and --thin nothing is ever changed",
     )
     command.add_argument(
         "--thin",
         type=_kept,
         metavar="N",
         help="bound the disk, as the keyword keep=N does: at most N snapshots of each run, the first, the newest and others spread "
-        "over the run, keep the activations of single instances; of all others summaries, metrics and findings stay. Not where "
+        "over the run, keep the activations of single instances; of the others, summaries, metrics and findings stay. Not where "
         "something is damaged or a logger is writing. It cannot be undone",
     )
     command = commands.add_parser(
         "report",
         help="say what is wrong with the models that were logged below a directory",
-        description="Prints the findings at the latest step of every run below a log directory, each with the counts that say so. "
+        description="Prints the findings at the latest step of every run below a log directory, each with the counts behind it. "
         "Status: 0; 1 there is a finding of a kind that --fail-on names; 2 there is nothing to read.",
     )
     command.add_argument(
         "logdir", metavar="LOGDIR", help="a log directory, or one run; also an address such as s3://bucket/runs"
     )
     command.add_argument(
-        "--format", choices=("text", "markdown", "html", "json"), default="text", help="(default: %(default)s)"
+        "--format",
+        choices=("text", "markdown", "html", "json"),
+        default="text",
+        help="of the output (default: %(default)s)",
     )
     command.add_argument(
         "--fail-on",
@@ -170,11 +175,11 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=_kind,
         metavar="KIND",
-        help="status 1 when there is a finding of this kind; may be given several times",
+        help="status 1 when there is a finding of this kind, such as dead or failing-slice; may be given several times",
     )
     command = commands.add_parser(
         "doctor",
-        help="say what is installed, whether TensorBoard shows the tab, and whether a log reads",
+        help="say what is installed, whether TensorBoard shows the tab, and whether a log can be read",
         description="Prints versions, whether TensorBoard sees the plugin, and what is logged: text to paste into an issue. It "
         "names no user, no host and no full path. Status: 0 all is well, 1 something is not.",
     )

@@ -170,7 +170,7 @@ class Snapshot(SnapshotReader):
 
         `effect` of the answer, float32 [neurons], is the change in logits with a neuron at its mean over all instances, or, for a
         single instance, over the class of its label; `errors` lists the neurons behind the row's errors. `estimate` says how
-        the effects were come by and how far they can be trusted; where there are none, why not.
+        the effects were obtained and how far they can be trusted; where there are none, why not.
 
         Arguments:
             layer: name of a recorded layer.

@@ -156,7 +156,7 @@ def test_of_a_hundred_columns_the_others_are_searched(wide: tuple[Path, str], op
     site.click()
     expect(box(tab)).to_have_value('site == "B"')
     search.fill("nothing like it")
-    expect(facets.get_by_text("No column is called so.")).to_be_visible()
+    expect(facets.get_by_text("No column has that name.")).to_be_visible()
 
     # A value per instance: how many there are, and a search.
     search.fill("file")

@@ -1,4 +1,4 @@
-"""What an effect is of one instance, and how it was come by: tried, estimated by gradients or by regression, or not at all."""
+"""What an effect is of one instance, and how it was obtained: tried, estimated by gradients or by regression, or not at all."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Method: TypeAlias = Literal["tried", "gradients", "regression", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How effects on a margin were come by.
+    """How effects on a margin were obtained.
 
     Attributes:
         method: "tried" (neurons were set and the model was run), "gradients" (of the margin, recorded while logging),
@@ -45,7 +45,7 @@ class InstanceEffects:
     """What each neuron of a layer does to the margin of one instance: the logit of a class minus the highest other.
 
     Attributes:
-        estimate: how the effects were come by.
+        estimate: how the effects were obtained.
         estimated: float64 [neurons]: the change of the margin if the neuron alone had its mean over the class; NaN for none.
         tried: float64 [neurons]: the same, as the model gave it; NaN where it was not tried.
         order: the neurons that raise the margin, the strongest first, int64 [at most TOGETHER].

@@ -74,7 +74,7 @@ def _recorded(read: Callable[[], Effects]) -> Effects | None:
 
 
 def unreadable(snapshot: SnapshotReader, layer: str) -> str:
-    """That something was recorded and cannot be read, to be said behind how effects were come by instead; empty if not."""
+    """That something was recorded and cannot be read, to be said behind how effects were obtained instead; empty if not."""
     try:
         snapshot.gradient_effects(layer)
     except NotFoundError:

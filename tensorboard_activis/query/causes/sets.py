@@ -25,7 +25,7 @@ class SetEffects:
     """What each neuron of a layer does to the mean margin of a set: the logit of the label minus the highest other.
 
     Attributes:
-        estimate: how the effects were come by.
+        estimate: how the effects were obtained.
         effect: float64 [neurons]: the change of the mean margin if the neuron had its mean over all instances; NaN for none.
         margin: the mean margin as it is.
         n: instances that have a label, and finite activations and logits.
@@ -42,7 +42,7 @@ class ErrorEffects:
     """What each neuron of a layer does to the mean margin of the errors of a set.
 
     Attributes:
-        estimate: how the effects were come by.
+        estimate: how the effects were obtained.
         effect: float64 [neurons]: the change of the mean margin if the neuron were 0; NaN for none.
         rows: the errors that it is of, int64 [errors]; wrong: how many errors there are.
     """

@@ -47,7 +47,7 @@ class StatisticInfo:
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """How a statistic is come by.
+    """How a statistic is obtained.
 
     Attributes:
         info: what it is.

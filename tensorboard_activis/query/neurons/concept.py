@@ -47,7 +47,7 @@ class Concept:
             where that is not known.
         auc: probability that an instance of the subset lies further along it than another one, by directions of the other four
             fifths of the instances; null where there are too few.
-        estimate: how `changes` were come by.
+        estimate: how `changes` were obtained.
         changes: by size, the largest first; empty where there is no estimate.
     """
 

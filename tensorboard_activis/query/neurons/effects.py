@@ -39,7 +39,7 @@ class RowErrors:
     """Which neurons are behind the errors of a row.
 
     Attributes:
-        estimate: how the effects were come by.
+        estimate: how the effects were obtained.
         wrong: kept instances of the row that are predicted wrong.
         n: of them, those that the effects are of.
         neurons: at most twelve, those first whose zero would raise the mean margin of the errors most.
@@ -56,7 +56,7 @@ class RowEffects:
     """What each neuron of a layer does to the mean margin of a row: the logit of the label minus the highest other.
 
     Attributes:
-        estimate: how the effects were come by.
+        estimate: how the effects were obtained.
         reference: what a neuron is set to: its mean over "all" instances seen, or, for a single instance, over the "class" of the
             label.
         margin: the mean margin as it is, in logits; null where it is not known.

@@ -77,8 +77,8 @@ class ClassContrast:
     Attributes:
         own: name of its class; with `against` that class, which takes the place of its own here.
         predicted: name of the class that was predicted.
-        estimate: how the effects were come by. With "none" the neurons are those farthest from the own class, by |z|, without those
-            that have next to no spread there (below a fiftieth of the layer's largest deviation).
+        estimate: how the effects were obtained. With "none" the neurons are those farthest from the own class, by |z|, without
+            those that have next to no spread there (below a fiftieth of the layer's largest deviation).
         neurons: at most five: those that would raise the margin of the own class most, the strongest first.
         together: what they do together; null without an estimate or neurons.
     """

@@ -88,7 +88,7 @@ export function Together({ contrast: { own, together, estimate } }: { contrast: 
 
 const NUMBERS = ["none", "one", "two", "three", "four", "five"];
 
-/** How effects were come by, in a few words, all of them where it is pointed at, and a warning where they say little. */
+/** How effects were obtained, in a few words, all of them where it is pointed at, and a warning where they say little. */
 export function EstimateWords({ estimate: { method, reliable, words, r2, n } }: { estimate: Estimate }): JSX.Element {
   return (
     <span class="caption detail-estimate" title={method === "none" ? undefined : words}>

@@ -25,7 +25,7 @@ export function Facets(): JSX.Element {
               {value?.columns.map((facet) => (
                 <One key={`${facet.type} ${facet.name}`} facet={facet} />
               ))}
-              {value?.columns.length === 0 && <p class="second">No column is called so.</p>}
+              {value?.columns.length === 0 && <p class="second">No column has that name.</p>}
             </div>
             <div class="facets-end">
               {value && (

@@ -99,8 +99,8 @@ function Ways({ entry }: { entry: Entry | null }): JSX.Element {
       ) : null}
       {list.length > 1 && (
         <>
-          <IconButton icon="chevronLeft" label="The finding before" onClick={() => stepFinding(-1)} />
-          <IconButton icon="chevronRight" label="The next finding" onClick={() => stepFinding(1)} />
+          <IconButton icon="chevronLeft" label="Previous finding" onClick={() => stepFinding(-1)} />
+          <IconButton icon="chevronRight" label="Next finding" onClick={() => stepFinding(1)} />
         </>
       )}
       <button type="button" class="button finding-all" aria-expanded={open} onClick={toggleFindings}>

@@ -26,7 +26,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
   "activation RMS": {
     title: "activation RMS",
     short:
-      "How large the values of a layer are: the root mean square over the batch. Steady is well; what grows over the layers or " +
+      "How large the values of a layer are: the root mean square over the batch. Steady is good; what keeps growing over the layers or " +
       "over the steps ends in overflow.",
   },
   AUC: {
@@ -56,7 +56,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
   },
   clusters: {
     title: "sorted by clusters",
-    short: "Neurons that behave alike over the rows stand side by side, so that blocks become visible.",
+    short: "Neurons that behave alike over the rows stand side by side, so that blocks appear.",
     more:
       "Average linkage of the z-scores over the rows, with optimal leaf order (nearly optimal beyond some 700 neurons). " +
       "More than 2,048 neurons are ordered by their angle in the plane of the first two principal components.",
@@ -87,7 +87,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "dead",
     short:
       "Neurons with the same value for every instance seen, or never above zero before a ReLU. “Since” is the step at which they died.",
-    more: "Exact, from the statistics over all instances. What was so from the first step on is dead from the start.",
+    more: "Exact, from the statistics over all instances. Neurons that were so from the first step are dead from the start.",
   },
   decodable: {
     title: "decodable",
@@ -103,7 +103,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
   },
   duplicates: {
     title: "duplicates",
-    short: "Evaluation instances that are in the training data, too. What the model says of them is no test.",
+    short: "Evaluation instances that are in the training data, too. They do not test the model.",
     more: "Found by a hash of their content first, then by distance.",
   },
   "dead share": {
@@ -154,7 +154,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
   "failing slice": {
     title: "failing slice",
     short: "A condition on the columns, or two, under which more instances are wrong than their labels explain.",
-    more: "Expected is what the same labels have outside of it. All conditions are tried, and p counts that.",
+    more: "Expected is what the same labels have outside it. All conditions are tried, and p counts that.",
   },
   "false discovery": {
     title: "q",
@@ -290,7 +290,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
   strength: {
     title: "strength",
     short:
-      "How much a finding is, in its own unit: the share of a layer's neurons, of the errors, of the variance. The bar runs from 0 to 1.",
+      "How large a finding is, in its own unit: the share of a layer's neurons, of the errors, of the variance. The bar runs from 0 to 1.",
     more: "What is broken is listed first, then what to look at, then what the model knows.",
   },
   strip: {

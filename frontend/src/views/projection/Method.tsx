@@ -46,7 +46,7 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
   };
   const name = busy ? `t-SNE ${percent(share ?? 0, 0)}` : "t-SNE";
   const title = busy
-    ? "Computing: it shows itself when it is ready"
+    ? "Computing: it appears when it is ready"
     : method.value === "tsne"
       ? undefined
       : "Compute the t-SNE of this layer";
