@@ -340,15 +340,17 @@ def _notes(collected: Collected) -> list[str]:
     evaluator = collected.evaluator
     if collected.repeated:
         notes.append(
-            f"{collected.repeated:,} instances have an id that came before; they are taken for the same and counted once."
+            f"Instances with an id that came before: {collected.repeated:,}. They are taken to be the same and counted once."
         )
     if collected.invalid_labels:
-        what = f"none of the {evaluator.classes} classes; these" if evaluator.classes else "no class; these"
-        notes.append(f"{collected.invalid_labels:,} labels are missing or {what} instances count in no class.")
+        what = f"none of the {evaluator.classes} classes" if evaluator.classes else "no class"
+        notes.append(
+            f"Labels that are missing or {what}: {collected.invalid_labels:,}. Their instances count in no class."
+        )
     if collected.nonfinite:
         notes.append(
-            f"For {collected.nonfinite:,} instances the model gave NaN or infinities; they have no prediction, and are not in the "
-            "mean loss."
+            f"Instances for which the model gave NaN or infinity: {collected.nonfinite:,}. They have no prediction, and are not in "
+            "the mean loss."
         )
     if evaluator.classes > MOST_CLASSES:
         notes.append(f"Of {evaluator.classes:,} classes the first {MOST_CLASSES:,} have a summary of their own.")

@@ -299,7 +299,7 @@ def test_labels_that_are_no_class_are_counted_and_said(tmp_path: Path) -> None:
     log.close()
     snapshot = open_run(tmp_path).latest
     assert snapshot.record.notes == (
-        "2 labels are missing or none of the 3 classes; these instances count in no class.",
+        "Labels that are missing or none of the 3 classes: 2. Their instances count in no class.",
     )
     assert snapshot.instances["label"].null_count == 2
     assert snapshot.instances["correct"].null_count == 2

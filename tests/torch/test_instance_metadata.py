@@ -111,7 +111,7 @@ def test_a_repeated_id_counts_once_and_is_said(tmp_path: Path, data: tuple[torch
     first = [*range(12), 15]
     assert (snapshot.record.seen, snapshot.record.sample_size) == (13, 13)
     assert snapshot.record.notes == (
-        "4 instances have an id that came before; they are taken for the same and counted once.",
+        "Instances with an id that came before: 4. They are taken to be the same and counted once.",
     )
     with torch.no_grad():
         logits = model(data[0][first])

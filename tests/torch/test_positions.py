@@ -278,7 +278,9 @@ def test_labels_that_are_neither_classes_nor_ignored_are_said(tmp_path: Path) ->
     labels = torch.full((3, 7), IGNORED)
     labels[0, :2], labels[1, :4] = -5, 2
     snapshot = logged(tmp_path, model, [batch | {"labels": labels}], unit="position", layers=["hidden"])
-    assert snapshot.notes == ("2 labels are missing or none of the 3 classes; these instances count in no class.",)
+    assert snapshot.notes == (
+        "Labels that are missing or none of the 3 classes: 2. Their instances count in no class.",
+    )
     assert counts(snapshot)["2"] == 4
 
 
@@ -310,7 +312,7 @@ def test_a_sequence_that_comes_twice_counts_once(tmp_path: Path) -> None:
     batch["labels"] = torch.zeros_like(batch["input_ids"])
     snapshot = logged(tmp_path, model, [batch], unit="position", id=["a", "b", "a"], layers=["hidden"])
     assert sorted(snapshot.instances["id"].to_pylist()) == ["a:0", "a:1", "a:2", "b:0", "b:1"]
-    assert any("4 instances have an id that came before" in note for note in snapshot.notes)
+    assert any("Instances with an id that came before: 4" in note for note in snapshot.notes)
 
 
 def test_pinned_sequences_are_pinned_tokens(tmp_path: Path) -> None:

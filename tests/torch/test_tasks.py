@@ -87,7 +87,7 @@ def test_multi_label_with_labels_that_are_not_known(tmp_path: Path, x: torch.Ten
     np.testing.assert_allclose(by_id(snapshot, "loss")[:16], loss, rtol=1e-5)
     assert by_id(snapshot, "correct")[16] is None
     assert snapshot.record.notes == (
-        "1 labels are missing or none of the 3 classes; these instances count in no class.",
+        "Labels that are missing or none of the 3 classes: 1. Their instances count in no class.",
     )
 
 
@@ -274,7 +274,9 @@ def test_outputs_that_are_not_finite(tmp_path: Path, x: torch.Tensor) -> None:
     with torch.no_grad():
         loss = F.cross_entropy(model(x[others]), labels[others]).item()
     assert snapshot.record.metrics["loss"] == pytest.approx(loss, rel=1e-5)
-    assert any(note.startswith("For 1 instances the model gave NaN") for note in snapshot.record.notes)
+    assert any(
+        note.startswith("Instances for which the model gave NaN or infinity: 1.") for note in snapshot.record.notes
+    )
 
 
 @pytest.mark.parametrize(
@@ -309,7 +311,7 @@ def test_labels_that_are_missing_or_out_of_range_later(tmp_path: Path, x: torch.
     model, labels = nn.Linear(4, 3), torch.tensor([0, 1, 2, 0, 1, 9, -100, 2])
     snapshot = logged(tmp_path, model, [(x[:5], labels[:5]), (x[5:8], labels[5:])], class_names=NAMES)
     assert snapshot.record.notes == (
-        "2 labels are missing or none of the 3 classes; these instances count in no class.",
+        "Labels that are missing or none of the 3 classes: 2. Their instances count in no class.",
     )
     assert counts(snapshot) | {"correct": 0, "wrong": 0} == {
         "all": 8,
