@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -20,8 +21,8 @@ NEURONS, INSTANCES, TEXTS = 32, 50, 200
 _PAGE, _FACETS, _VALUES = 1_000, 8, 200
 #: Instances that the tab asks to have separated: so many, or so many per group (`frontend/src/state/separations.ts`).
 _SEPARATED, _PER_GROUP = 1_000, 10
-#: Pairs of classes are compared up to so many classes, further questions about subsets asked of so many.
-_CLASSES, _SUBSETS = 12, 64
+#: So many pairs of classes are compared, and of so many subsets further questions are asked.
+_PAIRS, _SUBSETS = 8, 64
 #: Cells of a matrix up to which all statistics are recorded, beyond it means and deviations.
 _CELLS = 65_536
 #: Pinned instances that are rows by default (`frontend/src/state/data.ts`), and the columns of the map of training health.
@@ -236,14 +237,20 @@ class Recording:
 
         ask = self._questions.ask
         answers = {"separation": ask("separation", step, layers=layers, limit=limit(count))}
-        if len(classes) <= _CLASSES:
-            for one, a in enumerate(classes):
-                for b in classes[one + 1 :]:
-                    rows = [{"subset": a}, {"subset": b}]
-                    answers[_key("separation", rows)] = ask(
-                        "separation", step, rows=rows, layers=layers, limit=limit(2)
-                    )
+        for pair in self._confused(step, classes):
+            rows = [{"subset": name} for name in pair]
+            answers[_key("separation", rows)] = ask("separation", step, rows=rows, layers=layers, limit=limit(2))
         return answers
+
+    def _confused(self, step: int, classes: list[str]) -> list[tuple[str, ...]]:
+        """The pairs of classes that are most often taken for each other, in the order of the classes."""
+        table, known = self._table(step), {name: place for place, name in enumerate(classes)}
+        counts: Counter[tuple[str, ...]] = Counter()
+        for row in [] if table.failed else table.json["rows"]:
+            pair = {str(row.get("label")), str(row.get("prediction"))}
+            if len(pair) == 2 and pair <= known.keys():
+                counts[tuple(sorted(pair, key=known.__getitem__))] += 1
+        return [pair for pair, _ in counts.most_common(_PAIRS)]
 
     def _movement(self, step: int, other: int) -> Answer:
         answer = self._questions.ask("movement", step, other={"run": self._questions.run, "step": other})

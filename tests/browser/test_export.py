@@ -205,10 +205,11 @@ def test_expressions_are_true_where_the_server_says_so(opened: Page, client: Cli
 )
 def test_what_the_browser_cannot_evaluate_it_does_not_guess(opened: Page, expression: str) -> None:
     said = opened.evaluate(
-        "(e) => activisSource.where({run: 'run1', step: 6}, e, null).then(() => 'answered', (error) => error.message)",
+        "(e) => activisSource.where({run: 'run1', step: 6}, e, null)"
+        ".then(() => 'answered', (error) => `${error.kind}: ${error.message}`)",
         expression,
     )
-    assert said.startswith("It is not in this export.")
+    assert said.startswith("bad_request: It is not in this export.")
 
 
 def test_tables_histories_and_overlaps_are_those_of_the_server(opened: Page, client: Client) -> None:

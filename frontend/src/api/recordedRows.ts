@@ -3,7 +3,17 @@
 import { decode, decodeMatrix } from "./decode";
 import { notHere, type Pack } from "./packs";
 import { type Lookup, matching } from "./recordedExpression";
-import type { Cell, Columns, Matrix, NeuronDetail, RowQuery, Snapshot, TableRow, Where } from "./types";
+import {
+  ApiError,
+  type Cell,
+  type Columns,
+  type Matrix,
+  type NeuronDetail,
+  type RowQuery,
+  type Snapshot,
+  type TableRow,
+  type Where,
+} from "./types";
 
 /** `inside`: all kept instances of a row, ascending; `counted`: those of the sample, which statistics are of. */
 export interface Members {
@@ -143,5 +153,10 @@ export function members(
     column: (name) => (names.has(name) ? table.map((line): Cell => line[name] ?? null) : undefined),
     neuron,
   };
-  return sampled(Int32Array.from(matching(expression, lookup)));
+  try {
+    return sampled(Int32Array.from(matching(expression, lookup)));
+  } catch (error) {
+    // A row that cannot be computed must not take the others with it, as one that the server refuses does not.
+    throw error instanceof ApiError ? new ApiError("bad_request", error.message) : error;
+  }
 }
