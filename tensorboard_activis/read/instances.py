@@ -1,7 +1,7 @@
 """Reads the table of kept instances: the Parquet files of a snapshot, and the columns that change from step to step."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from weakref import WeakValueDictionary
@@ -22,6 +22,9 @@ STEP_COLUMNS = ("prediction", "correct", "score", "loss", "label_score", "accura
 
 #: Tables in use, by the versions of the files that they were read from.
 _TABLES: WeakValueDictionary[object, pa.Table] = WeakValueDictionary()
+#: Small ones that were used last: a question about other steps, whose readers are not kept, finds them.
+_RECENT: deque[pa.Table] = deque(maxlen=4)
+_SMALL = 2 << 20
 _LOCK = threading.Lock()
 
 
@@ -69,6 +72,8 @@ def _shared_table(directory: Location, names: tuple[str, ...]) -> pa.Table:
     if key is not None:
         with _LOCK:
             _TABLES[key] = table
+            if table.nbytes <= _SMALL:
+                _RECENT.append(table)
     return table
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import cached_property, wraps
-from typing import Literal, Self, TypeVar, TypeVarTuple, cast
+from typing import Literal, Protocol, Self, TypeVar, TypeVarTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +29,16 @@ Arguments = TypeVarTuple("Arguments")
 _MOST_UNPACKED = 1 << 29
 
 
+class Source(Protocol):
+    """Where a deferred reader has its snapshot from."""
+
+    def record(self) -> schema.Snapshot:
+        """The decoded snapshot. Raises UnreadableError."""
+
+    def digest(self) -> str:
+        """Digest of the content now, see `content_digest`."""
+
+
 class SnapshotReader:
     """One snapshot: what was recorded of a model at one step. All [instances, …] arrays have the same order of instances.
 
@@ -40,7 +50,7 @@ class SnapshotReader:
         directory: where its files lie.
     """
 
-    _load: Callable[[], schema.Snapshot]
+    _source: "Source | None" = None
 
     def __init__(self, record: schema.Snapshot, directory: Location) -> None:
         self.record = record
@@ -50,22 +60,24 @@ class SnapshotReader:
         self.computed: dict[tuple[Hashable, ...], object] = {}
 
     @classmethod
-    def deferred(cls, step: int, digest: str, directory: Location, load: Callable[[], schema.Snapshot]) -> Self:
+    def deferred(cls, step: int, directory: Location, source: "Source", digest: str | None = None) -> Self:
         """A reader whose record is loaded and decoded on first use, for questions that look at few of many steps.
 
         Arguments:
-            digest: of the content, see `content_digest`.
-            load: returns the record; what it raises is raised where the record is used.
+            source: what it raises is raised where the record is used.
+            digest: of the content; None: that of the source, on first use.
         """
         reader = cls.__new__(cls)
-        reader.step, reader.digest = step, digest
-        reader._directory, reader._load, reader.computed = directory, load, {}
+        reader.step, reader._directory, reader._source, reader.computed = step, directory, source, {}
+        if digest is not None:
+            reader.digest = digest
         return reader
 
     @cached_property
     def record(self) -> schema.Snapshot:
         """The decoded snapshot. Raises UnreadableError where a deferred one cannot be loaded."""
-        return self._load()
+        assert self._source is not None
+        return self._source.record()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -78,6 +90,8 @@ class SnapshotReader:
 
         The server has another reader for other content.
         """
+        if self._source is not None:
+            return self._source.digest()
         return content_digest(self.record_digest, self._directory, named_files(self.record))
 
     def same_instances(self, other: "SnapshotReader") -> bool:

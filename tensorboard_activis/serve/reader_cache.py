@@ -19,14 +19,12 @@ class ReaderCache:
         self._readers: OrderedDict[Hashable, SnapshotReader] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], SnapshotReader], keep: bool = True) -> SnapshotReader:
-        """The cached reader, or a new one from `make`, whose errors are not cached; without `keep`, neither is the reader."""
+    def get(self, key: Hashable, make: Callable[[], SnapshotReader]) -> SnapshotReader:
+        """The cached reader, or a new one from `make`, whose errors are not cached."""
         with self._lock:
             reader = self._readers.get(key)
         if reader is None:
             reader = make()
-        if not keep:
-            return reader
         with self._lock:
             reader = self._readers.setdefault(key, reader)
             self._readers.move_to_end(key)

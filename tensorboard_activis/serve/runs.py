@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tensorboard.plugins import base_plugin
 
-from tensorboard_activis import metadata
+from tensorboard_activis import metadata, schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.content import content_digest
 from tensorboard_activis.read.health import Health, joined
@@ -15,7 +15,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import run_list
 from tensorboard_activis.serve.directories import roots, run_directory
 from tensorboard_activis.serve.editions import Editions
-from tensorboard_activis.serve.event_source import Data, Entry, EventSource, RequestScope
+from tensorboard_activis.serve.event_source import Brief, Data, Entry, EventSource, RequestScope
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.reader_cache import ReaderCache
 from tensorboard_activis.stores.path import Location
@@ -115,7 +115,7 @@ class Runs:
         keep: bool = True,
         versions: dict[str, str] | None = None,
     ) -> SnapshotReader:
-        """The reader of a snapshot, cached by the digest of its content; not with the others if it is one of very many.
+        """The reader of a snapshot, cached by the digest of its content; another one each time if it is one of very many.
 
         `versions` as for `content_digest`.
         """
@@ -123,9 +123,30 @@ class Runs:
             raise UnreadableError(
                 entry.problem or f"The snapshot of step {entry.step} has not been read yet. Try again."
             )
-        digest = content_digest(entry.brief.digest, directory, entry.brief.files, versions)
+        source = _Source(self._events, scope, entry, entry.brief, directory, {} if versions is None else versions)
+        if not keep:
+            return SnapshotReader.deferred(entry.step, directory, source)
+        digest = source.digest()
         return self._readers.get(
-            (str(directory), digest),
-            lambda: SnapshotReader.deferred(entry.step, digest, directory, lambda: self._events.record(scope, entry)),
-            keep,
+            (str(directory), digest), lambda: SnapshotReader.deferred(entry.step, directory, source, digest)
         )
+
+
+@dataclass(slots=True)
+class _Source:
+    """The snapshot of an entry; `versions` as for `content_digest`. One object: hundreds are made for a question about a run."""
+
+    events: EventSource
+    scope: RequestScope
+    entry: Entry
+    brief: Brief
+    directory: Location
+    versions: dict[str, str]
+
+    def record(self) -> schema.Snapshot:
+        """The decoded snapshot. Raises UnreadableError."""
+        return self.events.record(self.scope, self.entry)
+
+    def digest(self) -> str:
+        """Digest of the content now."""
+        return content_digest(self.brief.digest, self.directory, self.brief.files, self.versions)

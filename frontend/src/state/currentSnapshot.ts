@@ -42,6 +42,13 @@ export const currentSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() =
   run.value && step.value ? { run: run.value.name, step: step.value.step } : null,
 );
 
+/** Whether the run keeps no activations of single instances at a step. */
+export const isThinned = ({ run: name, step: at }: SnapshotRef): boolean | undefined =>
+  runs
+    .peek()
+    ?.runs.find((info) => info.name === name)
+    ?.steps.find((info) => info.step === at)?.thinned;
+
 /** The step that is compared: the chosen one, else the nearest to the step shown. */
 export const comparedStep: ReadonlySignal<StepInfo | null> = computed(() => {
   const [target, here] = [compare.value, currentSnapshot.value];

@@ -25,7 +25,7 @@ import {
 import { marked } from "../layout/textWindow";
 import { withClassNames } from "./classNames";
 import { errorsPerClass, isByErrors, orderClasses } from "./classOrder";
-import { comparedSnapshot, currentSnapshot } from "./currentSnapshot";
+import { comparedSnapshot, currentSnapshot, isThinned } from "./currentSnapshot";
 import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
 import type { Row } from "./rowKeys";
 import { rowQuery } from "./rows";
@@ -199,6 +199,11 @@ function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQue
 export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
 const TSNE_EVERY_MS = 500;
 
+/** Throws where a step keeps no activations of single instances, so that the server need not be asked. */
+function checkKept(where: SnapshotRef): void {
+  if (isThinned(where)) throw new ApiError("thinned", `The activations of step ${where.step} were thinned.`);
+}
+
 /** Starts a t-SNE and polls it until it is done. Aborting also stops it on the server. */
 async function followProjection(
   where: SnapshotRef,
@@ -207,6 +212,7 @@ async function followProjection(
   abort: AbortSignal,
   like?: SnapshotRef,
 ): Promise<Projection> {
+  checkKept(where);
   const tell = (share: number | null): void => {
     const next = new Map(tsneProgress.peek());
     if (share === null) next.delete(layer);
@@ -215,7 +221,14 @@ async function followProjection(
   };
   try {
     for (let start = method === "tsne"; ; ) {
-      const answer = await currentSource().projection(where, layer, method, abort, like, start ? "start" : undefined);
+      const answer = await currentSource().projection(
+        where,
+        layer,
+        method,
+        abort,
+        like && !isThinned(like) ? like : undefined,
+        start ? "start" : undefined,
+      );
       start = answer.state === "not_started"; // by a server that was started anew meanwhile
       if (answer.state === "done") return answer;
       if (answer.state === "cancelled") throw new ApiError("internal", "The t-SNE was cancelled elsewhere.");
@@ -293,8 +306,10 @@ export interface InstanceSubject {
 }
 
 export const instances = new Requests(
-  ({ layer, index, against, ...where }: SnapshotRef & InstanceSubject, abort): Promise<InstanceDetail> =>
-    currentSource().instance(where, layer, index, abort, against),
+  async ({ layer, index, against, ...where }: SnapshotRef & InstanceSubject, abort): Promise<InstanceDetail> => {
+    checkKept(where);
+    return currentSource().instance(where, layer, index, abort, against);
+  },
 );
 export type NeuronQuery = SnapshotRef & { layer: string; neuron: number; rows: RowQuery[] };
 
@@ -303,8 +318,13 @@ export const neurons = new Requests(
     currentSource().neuron(where, layer, neuron, rows, abort),
 );
 export const activationAnswers = new Requests(
-  ({ layer, neuron, ...where }: SnapshotRef & { layer: string; neuron: number }, abort): Promise<Float32Array> =>
-    currentSource().activation(where, layer, neuron, abort),
+  async (
+    { layer, neuron, ...where }: SnapshotRef & { layer: string; neuron: number },
+    abort,
+  ): Promise<Float32Array> => {
+    checkKept(where);
+    return currentSource().activation(where, layer, neuron, abort);
+  },
 );
 
 /** A neuron's activation on all sampled instances; the name is "INDEX LAYER". */

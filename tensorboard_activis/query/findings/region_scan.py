@@ -6,7 +6,7 @@ expected from their scores, is k ln(k/E) + (n - k) ln((n - k)/(n - E)), and 0 un
 all layers and sets when the errors are shuffled among instances of like scores, the regression fitted anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from tensorboard_activis.query.arithmetic.halffloat import not_finite, widen
 from tensorboard_activis.query.findings.conditions import LEAST_INSTANCES
 from tensorboard_activis.query.findings.outcomes import fails
-from tensorboard_activis.query.findings.scan import Shuffle, label_rates
+from tensorboard_activis.query.findings.scan import LEVEL, Shuffle, label_rates
 from tensorboard_activis.query.limits import check_time
 
 SHUFFLES = 199
@@ -25,6 +25,10 @@ _RIDGE = 0.1
 _GROWTH, _MOST_SHARE = 1.15, 0.3
 #: Instances whose nearest ones are looked at, and how many of these.
 _CENTRES, _NEAR = 300, (20, 28, 40, 56, 80, 112)
+
+
+#: Shuffles that are looked at together; and bytes that are kept for them until all layers were looked at without.
+_AT_ONCE, _KEPT_BYTES = 40, 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,17 @@ class Region:
     candidates: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Sets:
+    """Sets of instances for some vectors of errors, each with its statistic's numbers, of one shape [sets, vectors]."""
+
+    counts: np.ndarray
+    expected: np.ndarray
+    sizes: np.ndarray
+
+
 class RegionScan:
-    """The scan of some layers.
+    """The scan of some layers. Most have no region, which few shuffles show, so the errors as they are go before the shuffles.
 
     Arguments:
         errors: bool [instances].
@@ -56,63 +69,116 @@ class RegionScan:
     """
 
     def __init__(self, errors: np.ndarray, strata: np.ndarray, seed: int = 0) -> None:
-        self._n = errors.size
+        self._n, self._seed = errors.size, seed
         self._rates = label_rates(strata, errors)
-        shuffle = Shuffle(strata, errors)
-        #: Errors as they are and in every shuffle, [instances, 1 + shuffles].
-        self._errors = np.zeros((self._n, 1 + SHUFFLES), np.float32)
-        self._errors[errors, 0] = 1
-        for number in range(SHUFFLES):
-            self._errors[shuffle.errors(np.random.default_rng((3, seed, number))), 1 + number] = 1
+        self._shuffle = Shuffle(strata, errors)
+        self._own = errors[:, None].astype(np.float32)
+        self._later: list[Callable[[np.ndarray], Iterator[_Sets]]] = []
+        #: The largest statistic of each shuffle, as far as they were looked at.
         self._maxima = np.zeros(SHUFFLES)
+        self._bytes = 0
         self._best: tuple[float, int, np.ndarray] | None = None
         self._candidates = 0
 
     def add_ordered(self, layer: int, values: np.ndarray) -> None:
         """Looks at the sets of highest predictions of a ridge regression on a layer, float32 [instances, neurons]."""
-        predicted = held_out(values, self._errors - self._rates[:, None].astype(np.float32))
-        order = np.argsort(-predicted, axis=0, kind="stable")
-        sizes = _sizes(self._n)
-        counts = np.cumsum(np.take_along_axis(self._errors, order, axis=0), axis=0)[sizes - 1]
-        expected = np.cumsum(self._rates[order], axis=0)[sizes - 1]
-        best = self._look(counts, expected, np.broadcast_to(sizes[:, None], counts.shape))
+        regression = HeldOut(values)
+        rates, sizes = self._rates[:, None].astype(np.float32), _sizes(self._n)
+
+        def ordered(errors: np.ndarray) -> tuple[np.ndarray, _Sets]:
+            order = np.argsort(-regression.predict(errors - rates), axis=0, kind="stable")[: sizes[-1]]
+            counts = np.cumsum(np.take_along_axis(errors, order, axis=0), axis=0)[sizes - 1]
+            expected = np.cumsum(self._rates[order], axis=0)[sizes - 1]
+            return order, _Sets(counts, expected, np.broadcast_to(sizes[:, None], counts.shape))
+
+        order, own = ordered(self._own)
+        best = self._look(own)
         if best is not None:
             self._best = (best[0], layer, order[: sizes[best[1]], 0])
+        self._shuffles(lambda errors: iter([ordered(errors)[1]]), regression.nbytes)
 
     def add_near(self, layer: int, values: np.ndarray) -> None:
         """Looks at the nearest instances of some in a layer, float32 [instances, neurons]."""
         centres = np.random.default_rng(4).permutation(self._n)[:_CENTRES]
         lengths = np.einsum("ij,ij->i", values, values)
-        order = np.argsort(lengths - 2 * (values[centres] @ values.T), axis=1, kind="stable")
-        for size in (size for size in _NEAR if size <= self._n):
-            members = np.zeros((len(centres), self._n), np.float32)
-            members[np.arange(len(centres))[:, None], order[:, :size]] = 1
-            counts, expected = members @ self._errors, (members @ self._rates)[:, None]
-            best = self._look(counts, np.broadcast_to(expected, counts.shape), np.full(counts.shape, size))
+        near = _smallest(lengths - 2 * (values[centres] @ values.T), _NEAR[-1])
+        sizes = [size for size in _NEAR if size <= self._n]
+
+        def nearest(errors: np.ndarray) -> Iterator[_Sets]:
+            members, done = np.zeros((len(centres), self._n), np.float32), 0
+            for size in sizes:
+                members[np.arange(len(centres))[:, None], near[:, done:size]] = 1
+                done = size
+                counts = members @ errors
+                expected = np.broadcast_to((members @ self._rates)[:, None], counts.shape)
+                yield _Sets(counts, expected, np.full(counts.shape, size))
+
+        for size, own in zip(sizes, nearest(self._own), strict=True):
+            best = self._look(own)
             if best is not None:
-                self._best = (best[0], layer, order[best[1], :size])
+                self._best = (best[0], layer, near[best[1], :size])
+        self._shuffles(nearest, near.nbytes)
 
     def best(self) -> Region | None:
-        """The set of the largest statistic of those that fail, if any."""
+        """The set of the largest statistic of those that fail, if any; None also where its p-value is above LEVEL."""
         if self._best is None:
             return None
         statistic, layer, first = self._best
         members = np.zeros(self._n, bool)
         members[first] = True
+        above = int(LEVEL * (1 + SHUFFLES))  # so many shuffles that are as large make p larger than LEVEL
+        for start in range(0, SHUFFLES, _AT_ONCE):
+            here = slice(start, min(start + _AT_ONCE, SHUFFLES))
+            self._look_shuffled(here, self._later)
+            if (self._maxima[: here.stop] >= statistic).sum() >= above:
+                return None
         p = (1 + int((self._maxima >= statistic).sum())) / (1 + SHUFFLES)
         return Region(layer, members, first, p, self._candidates)
 
-    def _look(self, counts: np.ndarray, expected: np.ndarray, sizes: np.ndarray) -> tuple[float, int] | None:
-        """The largest statistic, if it is the largest up to now, and its place; of [sets, 1 + shuffles]."""
+    def _shuffles(self, sets: Callable[[np.ndarray], Iterator[_Sets]], nbytes: int) -> None:
+        """Has the shuffles looked at later, or, where what they need takes too much memory until then, now."""
+        if self._bytes + nbytes <= _KEPT_BYTES:
+            self._bytes += nbytes
+            self._later.append(sets)
+        else:
+            self._look_shuffled(slice(0, SHUFFLES), [sets])
+
+    def _look_shuffled(self, here: slice, later: Sequence[Callable[[np.ndarray], Iterator[_Sets]]]) -> None:
+        """The largest statistics of some shuffles."""
+        if not later:
+            return
+        errors = np.zeros((self._n, here.stop - here.start), np.float32)
+        for number in range(here.start, here.stop):
+            wrong = self._shuffle.errors(np.random.default_rng((3, self._seed, number)))
+            errors[wrong, number - here.start] = 1
+        for sets in later:
+            for one in sets(errors):
+                check_time()
+                largest = _statistic(one.counts.astype(float), one.expected, one.sizes).max(axis=0)
+                self._maxima[here] = np.maximum(self._maxima[here], largest)
+
+    def _look(self, own: _Sets) -> tuple[float, int] | None:
+        """The largest statistic of the errors as they are, if it is the largest up to now, and its place."""
         check_time()
-        values = _statistic(counts.astype(float), expected, sizes)
-        self._candidates += len(values)
-        self._maxima = np.maximum(self._maxima, values[:, 1:].max(axis=0))
-        own = np.where(fails(sizes[:, 0], counts[:, 0], expected[:, 0]), values[:, 0], 0)
-        place = int(own.argmax())
-        if own[place] <= (self._best[0] if self._best is not None else 0):
+        sizes, counts, expected = own.sizes[:, 0], own.counts[:, 0].astype(float), own.expected[:, 0]
+        self._candidates += len(counts)
+        values = np.where(fails(sizes, counts, expected), _statistic(counts, expected, sizes), 0)
+        place = int(values.argmax())
+        if values[place] <= (self._best[0] if self._best is not None else 0):
             return None
-        return float(own[place]), place
+        return float(values[place]), place
+
+
+def _smallest(values: np.ndarray, count: int) -> np.ndarray:
+    """Places of the smallest values of each row, ascending, equal ones in their order; [rows, at most count]."""
+    if count >= values.shape[1]:
+        return np.argsort(values, axis=1, kind="stable")
+    limit = np.partition(values, count - 1, axis=1)[:, count - 1]
+    found = np.empty((len(values), count), np.int64)
+    for row, here in enumerate(values):
+        places = np.flatnonzero(here <= limit[row])
+        found[row] = places[np.argsort(here[places], kind="stable")[:count]]
+    return found
 
 
 def _statistic(k: np.ndarray, expected: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -153,36 +219,53 @@ def layer_values(half: np.ndarray) -> np.ndarray | None:
     return values[:, varies] / deviation[varies] if varies.any() else None
 
 
-def held_out(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Held-out predictions by ridge regression in five folds, float64 [instances, targets].
+class HeldOut:
+    """Held-out predictions by ridge regression in five folds.
 
     Of the inverse of the whole system, the part of a fold gives what the regression without the fold misses there. Where there are
     fewer neurons than instances, it comes from the inverse of the neurons' products (the Woodbury identity).
 
     Arguments:
         values: float32 [instances, neurons], centred.
-        wanted: [instances, targets].
+
+    Attributes:
+        nbytes: that it takes.
     """
-    n, neurons = values.shape
-    few = neurons < n
-    system = (values.T @ values if few else values @ values.T).astype(np.float64)
-    ridge = _RIDGE * float(np.trace(system)) / n
-    system[np.diag_indices(len(system))] += ridge
-    check_time()
-    inverse = np.linalg.inv(system)
-    if few:
-        wide = values.astype(np.float64)
-        right = wide @ inverse
-        whole = (wanted - right @ (wide.T @ wanted)) / ridge
-    else:
-        whole = inverse @ wanted
-    predicted = np.empty(whole.shape)
-    for fold in range(FOLDS):
+
+    def __init__(self, values: np.ndarray) -> None:
+        n, neurons = values.shape
+        few = neurons < n
+        self._wide = values.astype(np.float64) if few else None
+        system = (values.T @ values if few else values @ values.T).astype(np.float64)
+        self._ridge = _RIDGE * float(np.trace(system)) / n
+        system[np.diag_indices(len(system))] += self._ridge
         check_time()
-        held = np.arange(fold, n, FOLDS)
-        part = (np.eye(held.size) - right[held] @ wide[held].T) / ridge if few else inverse[np.ix_(held, held)]
-        predicted[held] = wanted[held] - np.linalg.solve(part, whole[held])
-    return predicted
+        self._inverse = np.linalg.inv(system)
+        self._right = self._wide @ self._inverse if self._wide is not None else None
+        self.nbytes = sum(one.nbytes for one in (self._wide, self._inverse, self._right) if one is not None)
+
+    def predict(self, wanted: np.ndarray) -> np.ndarray:
+        """Of targets, [instances, targets], the predictions, float64 of the same shape."""
+        n = len(wanted)
+        if self._wide is not None and self._right is not None:
+            whole = (wanted - self._right @ (self._wide.T @ wanted)) / self._ridge
+        else:
+            whole = self._inverse @ wanted
+        predicted = np.empty(whole.shape)
+        for fold in range(FOLDS):
+            check_time()
+            held = np.arange(fold, n, FOLDS)
+            predicted[held] = wanted[held] - np.linalg.solve(self._part(held), whole[held])
+        return predicted
+
+    def _part(self, held: np.ndarray) -> np.ndarray:
+        """The part of the inverse of the whole system, [held, held]."""
+        part: np.ndarray
+        if self._wide is None or self._right is None:
+            part = self._inverse[np.ix_(held, held)]
+        else:
+            part = (np.eye(held.size) - self._right[held] @ self._wide[held].T) / self._ridge
+        return part
 
 
 def score_strata(scores: np.ndarray, shares: Sequence[float]) -> np.ndarray:

@@ -70,7 +70,7 @@ def regions(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
             scan.add_ordered(place, some)
             scan.add_near(place, some)
         best = scan.best()
-        if best is None or best.p > LEVEL:
+        if best is None:
             break
         inside = np.zeros(rows.size, bool)
         inside[np.flatnonzero(remaining)[best.first]] = True

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 
@@ -66,11 +67,15 @@ def _finding(before: int, after: int, layers: list[tuple[float, float, str]]) ->
 
 
 def step_distances(steps: Sequence[SnapshotReader], name: str) -> list[float]:
-    """1 − CKA from each step to the next; NaN where it is not known."""
+    """1 − CKA from each step to the next; NaN where it is not known. Computed once for every pair."""
     distances: list[float] = []
     kept: tuple[SnapshotReader, np.ndarray | None] | None = None  # products of the last step over its first instances
     for one, other in pairwise(steps):
         check_time()
+        key = (step_distances, one.digest, other.digest, name)
+        if key in other.computed:
+            distances.append(cast(float, other.computed[key]))
+            continue
         try:
             if one.same_instances(other):
                 rows = np.arange(min(MOST_INSTANCES, one.record.sample_size))
@@ -83,6 +88,7 @@ def step_distances(steps: Sequence[SnapshotReader], name: str) -> list[float]:
                 indices, others = indices[sampled][:MOST_INSTANCES], others[sampled][:MOST_INSTANCES]
                 first, second = _products(one, name, indices), _products(other, name, others)
             distances.append(product_distance(first, second))
+            other.computed[key] = distances[-1]
         except ThinnedError:
             distances.append(remembered_distance(one, other, name))
         except ActiVisError:

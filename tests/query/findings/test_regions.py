@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 
 from tensorboard_activis.query.findings import regions as searched
 from tensorboard_activis.query.findings.finding import Finding
-from tensorboard_activis.query.findings.region_scan import RegionScan, held_out, layer_values, score_strata
+from tensorboard_activis.query.findings.region_scan import HeldOut, RegionScan, _smallest, layer_values, score_strata
 from tensorboard_activis.query.run import Run
 from tests.query.findings.logged import log
 
@@ -103,7 +103,7 @@ def test_held_out_predictions_are_those_of_scikit_learn(neurons: int) -> None:
     for fold in range(5):
         held = np.arange(103) % 5 == fold
         expected[held] = Ridge(ridge, fit_intercept=False).fit(values[~held], wanted[~held]).predict(values[held])
-    np.testing.assert_allclose(held_out(values, wanted), expected, atol=1e-4)
+    np.testing.assert_allclose(HeldOut(values).predict(wanted), expected, atol=1e-4)
 
 
 def test_the_best_of_the_nearest_is_that_of_loops() -> None:
@@ -126,6 +126,62 @@ def test_the_best_of_the_nearest_is_that_of_loops() -> None:
                 )
     assert set(np.flatnonzero(found.members)) == best[1]
     assert (found.p, found.candidates) == (1 / 200, 6 * 200)
+
+
+def test_few_shuffles_show_that_nothing_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shuffled errors go through the regression only until so many are as large that p is above .05 for certain."""
+    looked_at: list[int] = []
+    predict = HeldOut.predict
+
+    def counted(regression: HeldOut, wanted: np.ndarray) -> np.ndarray:
+        looked_at.append(wanted.shape[1])
+        return predict(regression, wanted)
+
+    monkeypatch.setattr(HeldOut, "predict", counted)
+    random = np.random.default_rng(3)
+    values, errors = random.normal(size=(400, 20)).astype(np.float32), random.random(400) < 0.2
+    values -= values.mean(axis=0)
+    shuffled = []
+    for seed in range(12):
+        looked_at.clear()
+        scan = RegionScan(np.random.default_rng(seed).random(400) < 0.2, np.zeros(400, int))
+        scan.add_ordered(0, values)
+        if scan.best() is None:
+            shuffled.append(sum(looked_at) - 1)
+    assert len(shuffled) > 8
+    assert sum(shuffled) < 60 * len(shuffled)  # of 199
+    assert max(shuffled) > 0
+    looked_at.clear()
+    scan = RegionScan(errors | (values[:, 0] > 1.0), np.zeros(400, int))
+    scan.add_ordered(0, values)
+    found = scan.best()
+    assert sum(looked_at) == 1 + 199
+    assert found is not None
+    assert found.p == 1 / 200
+
+
+def test_what_takes_too_much_memory_until_then_is_shuffled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    values, errors = random.normal(size=(300, 20)).astype(np.float32), random.random(300) < 0.2
+    errors |= values[:, 0] > 1.0
+    found = []
+    for kept in (64 << 20, 0):
+        monkeypatch.setattr("tensorboard_activis.query.findings.region_scan._KEPT_BYTES", kept)
+        scan = RegionScan(errors, np.zeros(300, int))
+        scan.add_ordered(0, values)
+        scan.add_near(0, values)
+        found.append(scan.best())
+    first, second = found
+    assert first is not None
+    assert second is not None
+    assert (first.p, first.candidates, first.first.tolist()) == (second.p, second.candidates, second.first.tolist())
+
+
+def test_the_smallest_are_those_of_a_stable_sort() -> None:
+    values = np.random.default_rng(0).integers(0, 9, (5, 60)).astype(np.float32)  # many are equal
+    for count in (1, 7, 60, 80):
+        expected = np.argsort(values, axis=1, kind="stable")[:, :count]
+        np.testing.assert_array_equal(_smallest(values, count)[:, :count], expected)
 
 
 def test_strata_and_values_that_are_not_finite() -> None:

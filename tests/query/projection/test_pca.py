@@ -72,3 +72,15 @@ def test_a_step_does_not_mirror_the_one_before() -> None:
     signs, correlations = agreement(after, np.zeros_like(before))
     assert signs.tolist() == [1, 1]
     assert correlations.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("signal", [4, 0])  # eigenvalues far from the next ones, and close to them
+def test_few_axes_of_many_neurons_are_those_of_scikit_learn(signal: int) -> None:
+    random = np.random.default_rng(0)
+    activations = random.normal(size=(400, 300))
+    activations += random.normal(size=(400, signal)) @ random.normal(size=(signal, 300)) * 3
+    half = activations.astype(np.float16)
+    reference = PCA(2, svd_solver="full").fit(half.astype(np.float64))
+    found = pca(half)
+    np.testing.assert_allclose(np.abs(found.xy), np.abs(reference.transform(half.astype(np.float64))), atol=1e-3)
+    np.testing.assert_allclose(found.explained, reference.explained_variance_ratio_, rtol=1e-5)
