@@ -82,7 +82,7 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     keys = pa.table({"key": column.take(pa.array(indices)), "place": np.arange(len(indices))})
     direction = "descending" if page.descending else "ascending"
     order: np.ndarray = pc.sort_indices(keys, [("key", direction), ("place", "ascending")]).to_numpy()
-    return indices[order.astype(np.intp)]  # np.take refuses unsigned integers before numpy 2.3
+    return indices[order.astype(np.intp)]  # np.take of numpy 2.0 refuses unsigned integers
 
 
 def table_page(snapshot: SnapshotReader, page: Page) -> Table:
