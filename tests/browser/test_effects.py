@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import numpy as np
+import torch
 from playwright.sync_api import expect
 
+from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
-from tests.browser.links import link
+from tests.browser.links import drawer, link
 from tests.browser.test_detail import Truth, numbers, read, regressed, section
 from tests.browser.test_tour import FIRST, SECOND, layer
+from tests.torch.effects import Cnn, images, logged, margin
 
 LAYER = "head.relu"
 AT = {"run": FIRST, "step": "60", "layers": [LAYER], "detail": LAYER}
@@ -112,3 +115,57 @@ def test_the_drawer_of_a_subset_lists_the_neurons_behind_its_errors(board: str, 
             np.testing.assert_allclose(found[2], truth.values[right, neuron].mean(), rtol=0.02, atol=0.02)
     expect(behind.locator(".effect-estimated")).to_have_count(lines.count())
     expect(tab.locator(".detail-errors")).to_contain_text("ridge of the logits, R²")
+
+
+def test_an_estimate_that_fits_badly_says_so(board: str, open_tab: OpenTab, runs: Path) -> None:
+    name = "stem"
+    truth = read(runs / FIRST, name)
+    r2, _ = regressed(truth.values, truth.logits)
+    assert r2 < 0.95
+    index = int(np.flatnonzero(truth.labels != truth.predictions)[0])
+    at = AT | {"layers": [name], "detail": name}
+    selection = {"kind": "instance", "row": index}
+    tab = open_tab(board, link(**at, sort={"by": "row", "a": "s:8"}, selection=selection))
+    head = layer(tab, name).locator(".matrix-effect .accent").first
+    expect(head).to_contain_text(f"R² {r2:.2f}")
+    expect(drawer(tab).locator(".detail-estimate")).to_contain_text(f"R² {r2:.3f}")
+    expect(drawer(tab).locator(".detail-estimate")).to_contain_text("unreliable here")
+
+
+def test_what_was_tried_is_said_to_be_tried(tmp_path: Path, open_tab: OpenTab) -> None:
+    """Beside each estimate stands what the model gave when the neuron was set to its mean over the label's class."""
+    torch.manual_seed(5)
+    model, (x, y) = Cnn(), images()
+    snapshot = logged(tmp_path / "run", model, [(x, y)], layers=["hidden", "head"], effects="tried")
+    index = int(snapshot.tried_effects("hidden").rows[0])
+    identity = int(snapshot.instances["id"][index].as_py())
+    model.eval()
+    with torch.no_grad():
+        hidden = model.hidden(model.act(model.norm(model.conv(x))).mean((2, 3)))
+        mean = hidden[y == y[identity]].mean(dim=0)
+
+        def margin_with(set_to: dict[int, float]) -> float:
+            own = hidden[identity].clone()
+            for neuron, value in set_to.items():
+                own[neuron] = value
+            return float(margin(model.head(torch.tanh(own))[None], y[identity : identity + 1])[0])
+
+        with tensorboard(f"--logdir={tmp_path}") as address:
+            selection = {"kind": "instance", "row": index}
+            tab = open_tab(address, link(run="run", layers=["hidden"], detail="hidden", selection=selection))
+            section_of = drawer(tab).locator(".detail-intervals", has_text="Why not")
+            expect(section_of).to_contain_text("tried")
+            lines = section_of.get_by_role("button")
+            expect(lines.first).to_be_visible()
+            chosen = {}
+            for line in lines.all():
+                found = numbers(line.inner_text())
+                neuron = int(found[0])
+                chosen[neuron] = float(mean[neuron])
+                change = margin_with({neuron: float(mean[neuron])}) - margin_with({})
+                assert abs(found[-1] - change) < 0.02
+            together = section(tab, "Together")
+            expect(together).to_contain_text("tried in the model while logging")
+            before, after = numbers(together.locator("p").first.inner_text())[:2]
+            assert abs(before - margin_with({})) < 0.02
+            assert abs(after - margin_with(chosen)) < 0.02
