@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from safetensors.numpy import load
 
 from tensorboard_activis import cli
@@ -134,11 +134,14 @@ def client(logdir: Path) -> Client:
     return Client(logdir)
 
 
-@pytest.fixture
-def opened(folder: Path, page: Page) -> Page:
+@pytest.fixture(scope="module")
+def opened(folder: Path, browser: Browser) -> Iterator[Page]:
+    """One page for all questions."""
+    page = browser.new_page()
     page.goto(f"{folder.as_uri()}/index.html")
     expect(page.get_by_role("grid").first).to_be_visible()
-    return page
+    yield page
+    page.close()
 
 
 @pytest.mark.parametrize("statistic", ["mean", "std", "max", "active", "median"])
