@@ -92,7 +92,7 @@ def main() -> None:
     def watcher(model: nn.Module, log_dir: Path) -> ActiVisLogger:
         columns: dict[str, Any] = {"place": unseen, **described(data.images[unseen])}
         batches = [(images[part], labels[part]) for part in np.array_split(unseen, 9)]
-        return ActiVisLogger(log_dir, model, batches, id=unseen, columns=columns, sample=None)
+        return ActiVisLogger(log_dir, model, batches, id=unseen.tolist(), columns=columns, sample=None)
 
     compare(train, ["plain", "normalised"], range(chosen.seeds), chosen.log_dir)
 

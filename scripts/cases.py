@@ -5,6 +5,7 @@ Usage: python scripts/cases.py LOGDIR    # the directory that holds the run `pla
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -18,7 +19,7 @@ LAYER, SUSPECT = "norm3/relu", 1662
 def main() -> None:
     (directory,) = sys.argv[1:]
     row = open_run(Path(directory) / "plain").latest.index_of(SUSPECT)
-    states = {
+    states: dict[str, dict[str, Any]] = {
         "findings": {"layers": [LAYER], "findings": [None, None]},
         "suspect": {"layers": [LAYER], "selection": {"kind": "instance", "row": row}},
     }
