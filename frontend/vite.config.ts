@@ -34,5 +34,6 @@ export default defineConfig({
     plugins: () => [worker()],
     rolldownOptions: { output: { entryFileNames: "[name]-[hash].js" } },
   },
-  test: { include: ["test/**/*.test.ts"], environment: "node" },
+  // A machine that is busy fails no test.
+  test: { include: ["test/**/*.test.ts"], environment: "node", testTimeout: 120_000, hookTimeout: 120_000 },
 });

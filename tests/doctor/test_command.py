@@ -97,7 +97,7 @@ def test_a_plugin_that_tensorboard_does_not_see(monkeypatch: pytest.MonkeyPatch,
 
 def test_a_plugin_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def load() -> None:
-        raise ImportError("no module named x (/home/somebody/site-packages/x.py)")
+        raise ImportError("no module named x (/opt/site-packages/x.py)")
 
     entry = SimpleNamespace(name="activis", load=load)
     monkeypatch.setattr(plugin, "metadata", SimpleNamespace(entry_points=lambda group: [entry]))
