@@ -86,10 +86,7 @@ class SnapshotReader:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of the content when it was first asked for, the key of caches and of ETags. See `content_digest`.
-
-        The server has another reader for other content.
-        """
+        """Digest of the content when first asked for (`content_digest`), the key of caches and of ETags: other content, another reader."""
         if self._source is not None:
             return self._source.digest()
         return content_digest(self.record_digest, self._directory, named_files(self.record))

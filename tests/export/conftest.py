@@ -1,6 +1,8 @@
 """What tests of exports share."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,10 @@ from tests.export.exported import Exported
 from tests.records import small_data, write_run
 
 #: With a slash, as names of columns may have, and a text that must not get out.
-COLUMNS = {"size": [i / 8 for i in range(17)], "note/1": [f"patient {i} of ward 7, secret" for i in range(17)]}
+COLUMNS: dict[str, Sequence[Any]] = {
+    "size": [i / 8 for i in range(17)],
+    "note/1": [f"patient {i} of ward 7, secret" for i in range(17)],
+}
 
 
 @pytest.fixture(scope="session")

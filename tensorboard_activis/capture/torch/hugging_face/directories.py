@@ -83,10 +83,8 @@ def _directory(log_dir: StrPath | None, args: Any) -> StrPath:
     if log_dir is not None:
         return log_dir
     default_logdir = getattr(integration_utils, "default_logdir", None)
-    if (
-        default_logdir is None
-    ):  # before Transformers 5.0 the arguments always name it, and no variable of the environment does
-        return os.fspath(args.logging_dir)
+    if default_logdir is None:  # before Transformers 5.0 the arguments always name it, no variable of the environment
+        return str(args.logging_dir)
     named = os.environ.get("TENSORBOARD_LOGGING_DIR") or getattr(args, "logging_dir", None)
     if named:
         return os.path.expanduser(named)
