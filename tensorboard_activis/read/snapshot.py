@@ -86,7 +86,7 @@ class SnapshotReader:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of the content when first asked for (`content_digest`), the key of caches and of ETags: other content, another reader."""
+        """Digest of the content when first asked for (`content_digest`): of caches and ETags. Other content has another reader."""
         if self._source is not None:
             return self._source.digest()
         return content_digest(self.record_digest, self._directory, named_files(self.record))
