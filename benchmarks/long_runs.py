@@ -1,7 +1,8 @@
 """A run of 300 steps over HTTP: 9 layers of 128 neurons, 1,000 instances of 10 classes; and one of 100 steps of 1,000 classes.
 
 The records of both exceed what the server keeps of records. Classes come apart as training goes on, so that principal components
-turn at first. Processor time of the server beside the seconds until the answer, since other work on the machine delays it.
+turn at first. Processor time of the server beside the seconds until the answer, since other work on the machine delays it. Then the
+server's memory, mapped files aside, beside that of a TensorBoard without the plugin that has read the same run.
 
 Usage: python benchmarks/long_runs.py [STEPS]
 """
@@ -21,16 +22,26 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._load_logs import get
+from benchmarks.queries_server import anonymous_bytes
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
-from tests.board import tensorboard
+from tests.board import started, tensorboard
 from tests.faults.process import Usage, children
 
 LAYERS = [f"block{index}" for index in range(9)]
 NEURONS, INSTANCES = 128, 1_000
 #: Seconds between two looks of the tab at a t-SNE (frontend/src/state/data.ts).
 POLL_SECONDS = 0.5
+#: Megabytes that the plugin may add to what TensorBoard takes.
+MEGABYTES = 100
+WITHOUT_THE_PLUGIN = """
+import sys
+from tensorboard import default, program
+board = program.TensorBoard([plugin for plugin in default.get_plugins() if "activis" not in getattr(plugin, "__module__", "")])
+board.configure(sys.argv)
+sys.exit(board.main())
+"""
 
 
 def write_run(directory: Path, steps: int, classes: int, layers: list[str]) -> None:
@@ -149,6 +160,22 @@ def tsne(server: Server, last: int) -> None:
     )
 
 
+def memory(directory: Path, with_plugin: float) -> None:
+    """Prints what the plugin adds, in megabytes, to a TensorBoard that has read the same events."""
+    command = [sys.executable, "-c", WITHOUT_THE_PLUGIN, f"--logdir={directory}", "--load_fast=false", "--port=0"]
+    with started(command) as address:
+        plugins = get(f"{address}/data/plugins_listing")[1]
+        if b"activis" in plugins:
+            raise RuntimeError("this TensorBoard has the plugin")
+        before = -1.0
+        while (alone := anonymous_bytes() / 1e6) > before + 1:  # until it has read the run
+            before = alone
+            time.sleep(20)
+    more = with_plugin - alone
+    verdict = "ok" if more <= MEGABYTES else "MISSED"
+    print(f"memory: {with_plugin:,.0f} MB after all, {alone:,.0f} MB without the plugin   limit +{MEGABYTES} {verdict}")
+
+
 def main(steps: int = 300) -> None:
     """Both runs, each with a server of its own."""
     directory = Path(tempfile.mkdtemp(prefix="activis-benchmark-"))
@@ -161,8 +188,10 @@ def main(steps: int = 300) -> None:
                 wait_for(server, length - 1)
                 rows = '[{"subset": "all"}, {"subset": "class 1"}, {"subset": "class 2"}]'
                 questions(server, length - 1, layers, rows)
+                after = anonymous_bytes() / 1e6
                 if classes == 10:
                     tsne(server, length - 1)
+            memory(directory / name, after)
             shutil.rmtree(directory / name)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
