@@ -93,6 +93,34 @@ def test_tokens_are_counted_where_the_model_s_mask_is(tmp_path):
         assert again.record.metrics == pytest.approx(snapshot.record.metrics)
 
 
+@pytest.mark.parametrize("labels", ["of tokens", "of texts"])
+@pytest.mark.parametrize("told", [False, True])
+def test_padding_and_words_that_do_not_fit_are_said(tmp_path, told, labels):
+    lengths = [3, 7, 2, 6, 7]
+    tokens = np.where(np.arange(7) < np.array(lengths)[:, None], RANDOM.integers(1, 40, size=(5, 7)), 0)
+    read = keras.Input((7,), dtype="int32")
+    embedded = layers.Embedding(40, 6, mask_zero=told, name="embedded")(read)
+    lstm = layers.LSTM(4, return_sequences=labels == "of tokens", name="lstm")(embedded)
+    model = keras.Model(read, layers.Dense(3, name="out")(lstm))
+    given = RANDOM.integers(0, 3, size=(5, 7) if labels == "of tokens" else 5)
+    words = [[f"w{token}" for token in row[:length]] for row, length in zip(tokens, lengths, strict=True)]
+    snapshot = logged(tmp_path, model, tokens, given, layers=["embedded"], texts=words, batch_size=3)
+    notes = [note for note in snapshot.notes if "padding" in note]
+    if told:
+        assert notes == []
+        return
+    padding, unfit = notes
+    counted = ", which counts in accuracy" if labels == "of tokens" else "count in the activations of their texts. If"
+    assert "10 of 35 positions (29%) lie in runs of token 0, up to 5 long, that end 3 of 5 texts" in padding
+    assert counted in padding
+    assert "mask_zero=True" in padding
+    assert (
+        "in 3 of 5 texts, whose tokens are shown by their ids instead: the first, text 0 of its batch has 3 words"
+        in unfit
+    )
+    assert logged(tmp_path / "whole", model, tokens[[1, 4]], given[[1, 4]], layers=["embedded"]).notes == ()
+
+
 @pytest.mark.parametrize("shift", [0, 1])
 def test_texts_of_a_language_model_have_no_classes(tmp_path, shift):
     text = RANDOM.integers(0, 11, size=(4, 6))

@@ -100,12 +100,12 @@ def outputs(model: Any) -> list[dict[str, np.ndarray]]:
     return found
 
 
-def trained(where: Path, own: bool, **options: Any) -> Any:
+def trained(where: Path, own: bool, model: Tagger | None = None, **options: Any) -> Any:
     """Trains a tagger for two epochs with the callback; the loader of the validation is watched, or ours is run."""
     loader: Any = DataLoader(rows(), 4, collate_fn=collated)  # type: ignore[arg-type]
     given = (loader,) if own else ()
     callback = ActiVisCallback(*given, log_dir=where / "run", layers=LAYERS, strict=True, **options)
-    model = Tagger()
+    model = model or Tagger()
     trainer(where, callback).fit(model, DataLoader(rows(), 5, collate_fn=collated), loader)  # type: ignore[arg-type]
     assert open_run(where / "run").steps == [4, 8]
     return model
@@ -146,3 +146,35 @@ def test_tokens_as_instances(tmp_path: Path, own: bool) -> None:
     assert [counts[str(kind)] for kind in range(3)] == [
         sum(one["label"] == kind for one in found.values()) for kind in range(3)
     ]
+
+
+class Unmasked(Tagger):
+    """A tagger that is told of no padding."""
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return super().forward(input_ids, input_ids)
+
+    def loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        scores = self(batch["input_ids"])
+        return nn.functional.cross_entropy(scores.flatten(0, 1), batch["labels"].flatten(), ignore_index=IGNORED)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_padding_that_no_mask_tells_is_said(tmp_path: Path, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    masked, whole = collated, {len(row["ids"]) for row in rows()}
+
+    def unmasked(batch: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        made = masked([{**row, "ids": row["ids"] % 20 + 8, "number": 1} for row in batch])
+        return {name: made[name] for name in ("input_ids", "labels")}
+
+    monkeypatch.setitem(globals(), "collated", unmasked)
+    trained(tmp_path, own, Unmasked(), unit="position")
+    widths = [max(len(row["ids"]) for row in rows()[start : start + 4]) for start in range(0, ROWS, 4)]
+    sizes = [widths[number // 4] for number in range(ROWS)]
+    padding = sum(sizes) - sum(len(row["ids"]) for row in rows())
+    assert len(whole) > 3
+    (note,) = [note for note in open_run(tmp_path / "run").latest.notes if "looks like padding" in note]
+    assert f"{padding} of {sum(sizes)} positions" in note
+    assert "runs of token 7" in note
+    assert "that begin" in note
+    assert "have a label" not in note

@@ -100,7 +100,7 @@ def tagged() -> list[dict[str, Any]]:
     return made
 
 
-def tagger(where: Path, own: bool, **options: Any) -> Any:
+def tagger(where: Path, own: bool, *, masked: bool = True, **options: Any) -> Any:
     """Trains a token classifier with the callback, which watches the trainer's evaluations or has the same data of its own."""
     tokenizer = words()
     torch.manual_seed(0)
@@ -114,7 +114,11 @@ def tagger(where: Path, own: bool, **options: Any) -> Any:
         id2label=KINDS,
         label2id={name: kind for kind, name in KINDS.items()},
     )
-    rows = tagged()
+    rows, padded = tagged(), transformers.DataCollatorForTokenClassification(tokenizer)
+
+    def collator(batch: list[Any]) -> dict[str, Any]:
+        return {name: each for name, each in padded(batch).items() if masked or name != "attention_mask"}
+
     callback = ActiVisCallback(
         *([rows] if own else []), log_dir=where / "run", layers=[BLOCK, "classifier"], strict=True, **options
     )
@@ -133,7 +137,7 @@ def tagger(where: Path, own: bool, **options: Any) -> Any:
         train_dataset=rows,
         eval_dataset=rows,
         processing_class=tokenizer,
-        data_collator=transformers.DataCollatorForTokenClassification(tokenizer),
+        data_collator=collator,
         callbacks=[callback],
     )
     made.train()
@@ -189,3 +193,14 @@ def test_peaks_and_maps_of_a_token_classifier(tmp_path: Path, own: bool) -> None
     for layer in (BLOCK, "classifier"):
         assert snapshot.position_sizes(layer) == (-1,)
         check(snapshot, layer, {7 * number: each[layer].T.numpy() for number, each in enumerate(found)})
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_padding_that_no_mask_tells_is_said(tmp_path: Path, own: bool) -> None:
+    tagger(tmp_path, own, masked=False, unit="position")
+    lengths = [len(row["input_ids"]) for row in tagged()]
+    sizes = [max(lengths[start : start + 3]) for start in range(0, len(lengths), 3) for _ in lengths[start : start + 3]]
+    (note,) = [note for note in open_run(tmp_path / "run").latest.notes if "looks like padding" in note]
+    assert f"{sum(sizes) - sum(lengths)} of {sum(sizes)} positions" in note
+    assert f"runs of token {words().pad_token_id}," in note
+    assert "have a label" not in note

@@ -12,6 +12,7 @@ from tensorboard_activis.capture.effects.rerun import Repeatable
 from tensorboard_activis.capture.instances.audio import Audio
 from tensorboard_activis.capture.instances.contents import Texts, Tokens
 from tensorboard_activis.capture.instances.contexts import PlaceContexts, TokenContexts
+from tensorboard_activis.capture.instances.doubts import Doubts
 from tensorboard_activis.capture.instances.patterns import Patterns
 from tensorboard_activis.capture.instances.position_ids import PositionIds
 from tensorboard_activis.capture.tasks.predictions import Predictions
@@ -45,6 +46,7 @@ class BatchRecord:
         pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come after
             all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
         patterns: of pinned instances, by layer of heads.
+        doubts: what had to be guessed of the sequences; None: nothing.
         repeatable: how instances of the batch are run again, to measure effects; None: not at all.
     """
 
@@ -63,4 +65,5 @@ class BatchRecord:
     contexts: TokenContexts | PlaceContexts | None = None
     pinned: bool = False
     patterns: Mapping[str, Patterns] = field(default_factory=dict)
+    doubts: Doubts | None = None
     repeatable: Repeatable | None = None

@@ -132,6 +132,8 @@ class SnapshotCollector:
             self._summarize()
         self._gathering.add(gathered)
         collected.seen += new.size
+        if batch.doubts is not None:
+            collected.doubts.merge(batch.doubts)
         if self._gathering.is_full:
             self._summarize()
 

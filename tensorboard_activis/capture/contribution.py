@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tensorboard_activis.capture.depth import DepthTotals
+from tensorboard_activis.capture.instances.doubts import Doubts
 from tensorboard_activis.capture.instances.patterns import PinnedPatterns
 from tensorboard_activis.capture.position_arrays import LayerPositions
 from tensorboard_activis.capture.publication import Collected
@@ -33,6 +34,7 @@ class Contribution:
         stored: what is stored of these, arrays [instances, ...] by name.
         positions: by layer, where its neurons are active; None for a layer without positions.
         depth: prediction by depth.
+        doubts: what had to be guessed of sequences.
         pinned, patterns: of pinned instances, if the part came with them.
         ids_are_strings: None if there were no instances.
         notes: what is to be said of the part.
@@ -46,6 +48,7 @@ class Contribution:
     stored: dict[str, np.ndarray]
     positions: list[LayerPositions | None]
     depth: DepthTotals
+    doubts: Doubts
     pinned: list[dict[str, np.ndarray]]
     patterns: PinnedPatterns
     ids_are_strings: bool | None
@@ -65,6 +68,7 @@ class Contribution:
             {name: rows.array() for name, rows in collected.sample.result().items()},
             collected.positions,
             collected.depth,
+            collected.doubts,
             collected.pinned,
             collected.patterns,
             collected.ids_are_strings,
@@ -100,6 +104,7 @@ class Contribution:
             if own is not None and other is not None:
                 own.merge(other, collected.sample.bound)
         collected.depth.merge(self.depth)
+        collected.doubts.merge(self.doubts)
         if self.pinned:
             collected.pinned += self.pinned
             collected.patterns = self.patterns

@@ -34,6 +34,7 @@ def merge(processes: Processes, collected: Collected) -> None:
     collected.seen, collected.repeated, collected.invalid_labels, collected.nonfinite, *collected.clipped = numbers
     collected.subsets.counts = processes.sum(collected.subsets.counts)
     _merge_depth(processes, collected)
+    collected.doubts = collected.doubts.combined(processes)
     collected.moments.combine(processes.sum, processes.min, processes.max)
 
 

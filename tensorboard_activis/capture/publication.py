@@ -16,6 +16,7 @@ from tensorboard_activis.capture.effects.errors import KeptErrors
 from tensorboard_activis.capture.effects.measuring import EffectPlan, Measured, MeasuredLayer
 from tensorboard_activis.capture.effects.record import effects_record
 from tensorboard_activis.capture.instances.contents import Contents
+from tensorboard_activis.capture.instances.doubts import Doubts
 from tensorboard_activis.capture.instances.duplicates import DuplicateFilter
 from tensorboard_activis.capture.instances.patterns import Patterns, PinnedPatterns
 from tensorboard_activis.capture.instances.pinned import longest, padded, pop_arrays, pop_layers, with_pinned
@@ -83,6 +84,7 @@ class Collected:
         repeated: how many instances were left out because their id came before.
         invalid_labels: labels that are no class. nonfinite: instances whose outputs are NaN or infinite.
         depth: prediction by depth, over all instances.
+        doubts: what had to be guessed of sequences, over all instances.
         positions: by layer, where its neurons are active; None for a layer without positions.
         errors: those that can be in the sample, to measure effects.
         effects: as they were measured at the end, of which layers; None: they were not.
@@ -108,6 +110,7 @@ class Collected:
     notes: list[str] = field(default_factory=list)
     wall_time: float = field(default_factory=time.time)
     depth: DepthTotals = field(default_factory=DepthTotals)
+    doubts: Doubts = field(default_factory=Doubts)
     errors: KeptErrors = field(default_factory=KeptErrors)
     effects: tuple[Measured, Sequence[MeasuredLayer]] | None = None
 
@@ -217,7 +220,7 @@ def publish(
         columns=columns,
         subsets=collected.subsets.records(),
         layers=tuple(layers),
-        notes=tuple(_notes(collected)),
+        notes=tuple(_notes(options, collected)),
         depth=depth,
         unit="" if options.unit == "instance" else options.unit,
         effects=effects,
@@ -335,8 +338,9 @@ def _summary_arrays(statistics: Statistics, of_class: np.ndarray) -> dict[str, n
     }
 
 
-def _notes(collected: Collected) -> list[str]:
-    notes = [*collected.notes, *collected.patterns.notes()]
+def _notes(options: SnapshotOptions, collected: Collected) -> list[str]:
+    doubts = collected.doubts.notes(of_positions=options.unit == "position")
+    notes = [*collected.notes, *collected.patterns.notes(), *doubts]
     evaluator = collected.evaluator
     if collected.repeated:
         notes.append(

@@ -120,3 +120,26 @@ def test_soft_labels(tmp_path: Path) -> None:
     assert snapshot.record.task == "classification"
     np.testing.assert_allclose(column(snapshot, "loss"), expected, rtol=1e-4)
     assert column(snapshot, "label") == soft.argmax(1).tolist()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_padding_whose_labels_count_is_said(tmp_path: Path, told: bool) -> None:
+    real = np.arange(9) < np.array([3, 9, 5, 7, 4])[:, None]
+    tokens = np.where(real, RANDOM.integers(1, 30, size=real.shape), 0)
+
+    class Tagger(nnx.Module):
+        def __init__(self) -> None:
+            self.embed, self.head = nnx.Embed(30, 4, rngs=nnx.Rngs(0)), nnx.Linear(4, 3, rngs=nnx.Rngs(1))
+
+        def __call__(self, input_ids: Any) -> Any:
+            return self.head(self.embed(input_ids))
+
+    batches = [
+        {"input_ids": tokens[part], "labels": tokens[part] % 3, **({"attention_mask": real[part]} if told else {})}
+        for part in (slice(0, 2), slice(2, 5))
+    ]
+    with ActiVisLogger(tmp_path, Tagger(), batches, strict=True) as logger:
+        logger.log(1)
+    notes = [note for note in open_run(tmp_path).latest.notes if "looks like padding" in note]
+    assert len(notes) == (not told)
+    assert told or "17 of 45 positions (38%) lie in runs of token 0, up to 6 long, that end 4 of 5 texts" in notes[0]

@@ -14,7 +14,9 @@ from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
+from tensorboard_activis.capture.instances.doubts import Doubts
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
+from tensorboard_activis.capture.instances.padding_runs import PaddingRuns
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
 from tensorboard_activis.capture.instances.user_columns import named_features
 from tensorboard_activis.capture.options import SharedOptions
@@ -26,6 +28,11 @@ from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 
 #: Names of the input to show as content, where there are several inputs.
 _DISPLAYED = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
+#: How padding is told.
+_ADVICE = (
+    "If they are padding: attention_mask or mask among the inputs of a batch (in a dict) says so, and labels of padding are -100. "
+    "If they are not: a mask of ones says so."
+)
 
 
 class InstanceReader:
@@ -120,12 +127,31 @@ class InstanceReader:
             mask = None if batch.mask is None or batch.mask.shape != labels.shape else batch.mask
             reduced = token_scores(scores, labels, mask, self._shift)
         columns = self._further.columns(output, batch.instances, all_labels) | dict(metadata.columns or {})
-        record = BatchRecord(activations, metadata.ids, labels, reduced, columns, metadata.texts, pinned=pinned)
+        padding = self._padding_runs(batch, labels) if isinstance(reduced, TokenScores) else PaddingRuns()
+        record = BatchRecord(
+            activations,
+            metadata.ids,
+            labels,
+            reduced,
+            columns,
+            metadata.texts,
+            pinned=pinned,
+            doubts=Doubts(padding),
+        )
         shown = _displayed_input(batch)
         if self._audio is not None:
             return replace(record, audio=read_audio(self._audio, batch.raw, shown, as_array, channels="last"))
         first = shown is not None and shown.ndim == 4 and shown.shape[1] in CHANNELS and shown.shape[3] not in CHANNELS
         return replace(record, inputs=shown, channels="first" if first else "last")
+
+    @staticmethod
+    def _padding_runs(batch: Batch, labels: np.ndarray | None) -> PaddingRuns:
+        """What looks like padding among the tokens whose labels are scored, where no mask tells it."""
+        if labels is None or (batch.mask is not None and batch.mask.shape == labels.shape):
+            return PaddingRuns()
+        fitting = (one for one in batch.arrays if one.shape == labels.shape and one.dtype.kind in "iu")
+        tokens = next(fitting, None)
+        return PaddingRuns() if tokens is None else PaddingRuns.of(tokens, labels >= 0, advice=_ADVICE)
 
 
 class PassReader:

@@ -14,7 +14,9 @@ from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
+from tensorboard_activis.capture.instances.doubts import Doubts
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
+from tensorboard_activis.capture.instances.padding_runs import PaddingRuns
 from tensorboard_activis.capture.instances.token_texts import TokenTexts
 from tensorboard_activis.capture.instances.training_data import with_training_columns
 from tensorboard_activis.capture.instances.user_columns import named_features
@@ -35,6 +37,11 @@ from tensorboard_activis.capture.tasks.repeated import Repeated
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
+#: How padding is told.
+_ADVICE = (
+    "If they are padding: Embedding(mask_zero=True), a Masking layer or a mask that the layers are given says so, and labels of "
+    "padding are -100."
+)
 #: One text, or a list of words, per instance.
 Texts = Callable[[Any], Sequence[Any]] | Sequence[Any]
 
@@ -174,7 +181,7 @@ class InstanceReader:
     def with_positions(
         self, record: BatchRecord, batch: Batch, captured: Captured, positions: Mapping[str, BatchPositions] | None
     ) -> BatchRecord:
-        """With positions, and the tokens of sequences."""
+        """With positions, the tokens of sequences, and what is not told of these."""
         ids = _token_ids(batch)
         masks = [each["real"] for each in captured.positions.values() if "real" in each]
         real = next((each for each in masks if ids is not None and each.shape == ids.shape), None)
@@ -185,8 +192,14 @@ class InstanceReader:
             return found
 
         words = None if isinstance(record.texts, Repeated) else record.texts
-        tokens = sequence_tokens(positions or {}, words, None if ids is None else of_instance, self._names)
-        return replace(record, positions=positions, tokens=tokens)
+        tokens, unfit = sequence_tokens(positions or {}, words, None if ids is None else of_instance, self._names, real)
+        doubts = Doubts(_padding_runs(record, ids, masks, self._padding_is_told(captured)), unfit)
+        return replace(record, positions=positions, tokens=tokens, doubts=doubts)
+
+    def _padding_is_told(self, captured: Captured) -> bool:
+        """Whether the model's score comes with a mask that has padding."""
+        mask = dict(output_arrays(captured.masks)).get(self.score.path or "")
+        return mask is not None and not mask.all()
 
     def _waveforms(self, source: AudioSource, batch: Batch) -> Audio:
         return read_audio(source, batch.raw, content(batch.inputs), as_array, channels="last")
@@ -267,6 +280,18 @@ def _token_ids(batch: Batch) -> np.ndarray | None:
     """The first input that may be token ids, [instances, positions]."""
     inputs = keras.tree.flatten(batch.inputs)
     return next((each for each in inputs if each.dtype.kind in "iu" and each.ndim == 2), None)
+
+
+def _padding_runs(record: BatchRecord, ids: np.ndarray | None, masks: Sequence[np.ndarray], told: bool) -> PaddingRuns:
+    """What looks like padding among token ids whose positions count, in layers with these masks or by their labels."""
+    if ids is None:
+        return PaddingRuns()
+    fitting = [mask for mask in masks if mask.shape == ids.shape]
+    counted = bool(fitting) or isinstance(record.outputs, TokenScores)
+    if told or not counted or not all(mask.all() for mask in fitting):
+        return PaddingRuns()
+    labelled = None if record.labels is None or record.labels.shape != ids.shape else record.labels >= 0
+    return PaddingRuns.of(ids, labelled, advice=_ADVICE)
 
 
 def _strings(batch: Batch) -> list[Any] | None:

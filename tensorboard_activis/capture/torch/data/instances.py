@@ -17,6 +17,7 @@ from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.contents import Contents
+from tensorboard_activis.capture.instances.doubts import Doubts
 from tensorboard_activis.capture.instances.metadata import (
     BatchMetadata,
     InstanceMetadata,
@@ -38,6 +39,7 @@ from tensorboard_activis.capture.torch.data.content_ids import ContentIds, conte
 from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
 from tensorboard_activis.capture.torch.data.scores import as_scores, score_tensors
 from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
+from tensorboard_activis.capture.torch.data.untold_padding import padding_of_texts
 
 #: Names of the input to show as content, where there are several inputs.
 _DISPLAYED = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
@@ -231,7 +233,7 @@ class InstanceReader(BatchReader):
     def with_positions(
         self, record: BatchRecord, batch: Batch, positions: Mapping[str, BatchPositions] | None
     ) -> BatchRecord:
-        """With the tokens of sequences as well."""
+        """With the tokens of sequences as well, and what is not told of these."""
         tokens = _token_ids(batch)
 
         def ids(index: int) -> list[int]:
@@ -243,8 +245,10 @@ class InstanceReader(BatchReader):
             return found
 
         words = None if isinstance(record.texts, Repeated) else record.texts
-        found = sequence_tokens(positions or {}, words, None if tokens is None else ids, self._names)
-        return replace(record, positions=positions, tokens=found)
+        mask = None if batch.mask is None or words is None else batch.mask.bool().numpy(force=True)
+        found, unfit = sequence_tokens(positions or {}, words, None if tokens is None else ids, self._names, mask)
+        doubts = Doubts(padding_of_texts(record, batch, tokens, (positions or {}).values()), unfit)
+        return replace(record, positions=positions, tokens=found, doubts=doubts)
 
     def _audio_of(self, source: AudioSource, batch: Batch) -> Audio:
         return read_audio(source, batch.raw, None if callable(source) else displayed_input(batch), _array)

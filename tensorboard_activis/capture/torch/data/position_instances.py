@@ -10,10 +10,12 @@ import torch
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.contexts import PlaceContexts, TokenContexts
+from tensorboard_activis.capture.instances.doubts import Doubts
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, checked_ids
 from tensorboard_activis.capture.instances.position_ids import PositionIds
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS, is_image
 from tensorboard_activis.capture.instances.token_texts import TokenTexts
+from tensorboard_activis.capture.instances.unfit_words import UnfitWords, without_padding
 from tensorboard_activis.capture.options import LoggerOptions
 from tensorboard_activis.capture.score_output import ScoreOutput
 from tensorboard_activis.capture.tasks.labels import IGNORED, check_range, check_width
@@ -30,6 +32,7 @@ from tensorboard_activis.capture.torch.data.positions import (
     tokens_of,
 )
 from tensorboard_activis.capture.torch.data.scores import score_tensors
+from tensorboard_activis.capture.torch.data.untold_padding import padding_of_positions
 from tensorboard_activis.capture.torch.data.vocabulary import vocabulary_predictions
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
@@ -120,7 +123,9 @@ class PositionReader(BatchReader):
         positions = self._positions(batch, count)
         labels = self._labels(batch, positions, count)
         outputs = self._outputs(output, positions, labels, count)
-        columns, contexts, texts = self._described(batch, metadata, positions, count)
+        unfit = UnfitWords()
+        columns, contexts, texts = self._described(batch, metadata, positions, count, unfit)
+        padding = padding_of_positions(batch, positions, labels, count, decodes=self._decodes)
         sequences = self._sequence_ids(metadata, count, pinned=pinned)
         ids = PositionIds(sequences, positions.sequence, positions.position)
         columns = {"sequence": Repeated(sequences, positions.sequence), "position": positions.position, **columns}
@@ -135,6 +140,7 @@ class PositionReader(BatchReader):
             channels=channels,
             contexts=contexts,
             pinned=pinned,
+            doubts=Doubts(padding, unfit),
         )
 
     def _sequence_ids(self, metadata: BatchMetadata, count: int, *, pinned: bool) -> np.ndarray:
@@ -209,9 +215,9 @@ class PositionReader(BatchReader):
         return tuple(scores.shape)
 
     def _described(
-        self, batch: Batch, metadata: BatchMetadata, positions: Positions, count: int
+        self, batch: Batch, metadata: BatchMetadata, positions: Positions, count: int, unfit: UnfitWords
     ) -> tuple[dict[str, Any], TokenContexts | PlaceContexts | None, Repeated | None]:
-        """Columns of the positions, what is around them, and the texts of their sequences."""
+        """Columns of the positions, what is around them, and the texts of their sequences; adds to `unfit`."""
         own = next((name for name in metadata.columns or {} if name in COLUMNS), None)
         if own is not None:
             raise ConfigurationError(
@@ -222,7 +228,7 @@ class PositionReader(BatchReader):
             name: Repeated(_values(values), positions.sequence) for name, values in (metadata.columns or {}).items()
         }
         texts = None if metadata.texts is None else list(metadata.texts)[:count]
-        tokens = self._token_column(batch, texts, positions, count)
+        tokens = self._token_column(batch, texts, positions, count, unfit)
         if texts is not None:
             joined = [text if isinstance(text, str) else " ".join(map(str, text)) for text in texts]
             shown = Repeated(objects(joined), positions.sequence)
@@ -246,29 +252,42 @@ class PositionReader(BatchReader):
         return columns, None, shown
 
     def _token_column(
-        self, batch: Batch, texts: list[Any] | None, positions: Positions, count: int
+        self, batch: Batch, texts: list[Any] | None, positions: Positions, count: int, unfit: UnfitWords
     ) -> tuple[Repeated, np.ndarray] | None:
-        """The texts of the tokens, and which values stand apart: the user's words where there is one for each, else the model's."""
+        """The texts of tokens, and which values stand apart: the user's words where a text has one for each, else the model's."""
         if len(positions.sizes) != 1:
             return None
-        if texts is not None and all(isinstance(words, list | tuple) for words in texts):
-            real = np.bincount(positions.sequence, minlength=count).tolist()
-            words = [list(map(str, one)) for one in texts]
-            if positions.mask is not None:
-                masks = positions.mask.tolist()
-                words = [
-                    [word for word, is_real in zip(one, mask, strict=True) if is_real] if len(one) == len(mask) else one
-                    for one, mask in zip(words, masks, strict=True)
-                ]
-            if [len(one) for one in words] == real:
-                values = sorted({word for one in words for word in one})
-                number = {word: index for index, word in enumerate(values)}
-                index = np.array([number[word] for one in words for word in one], np.int64)
-                return Repeated(objects(values), index), np.ones(len(values), bool)
         tokens = tokens_of(batch, positions.sizes, decodes=self._decodes)
-        if tokens is None:
-            return None
-        return self._tokens.repeated(positions.rows(tokens[:count].cpu()).numpy())
+        found = None if tokens is None else self._tokens.repeated(positions.rows(tokens[:count].cpu()).numpy())
+        words = self._words(texts or [], positions, count, found is not None, unfit)
+        if not words:
+            return found
+        values = sorted({word for one in words.values() for word in one})
+        number = {word: index for index, word in enumerate(values)}
+        apart, index = np.ones(len(values), bool), np.full(len(positions), -1)
+        if found is not None and len(words) < count:
+            column, of_tokens = found
+            index = np.where(column.index < 0, -1, column.index + len(values))
+            values, apart = [*values, *column.values.tolist()], np.append(apart, of_tokens)
+        starts = np.searchsorted(positions.sequence, np.arange(count)).tolist()
+        for row, own in words.items():
+            index[starts[row] : starts[row] + len(own)] = [number[word] for word in own]
+        return Repeated(objects(values), index), apart
+
+    def _words(
+        self, texts: list[Any], positions: Positions, count: int, has_tokens: bool, unfit: UnfitWords
+    ) -> dict[int, list[str]]:
+        """By sequence, the user's words of its positions; sequences whose words do not fit are added to `unfit`."""
+        real = np.bincount(positions.sequence, minlength=count).tolist()
+        of_tokens = "the tokenizer's texts" if self._tokens.are_known else "their ids"
+        mask, words = positions.mask, {}
+        for row, text in enumerate(texts):
+            if not isinstance(text, list | tuple):
+                continue
+            own = without_padding(text, None if mask is None else mask[row].numpy())
+            if unfit.add(row, len(own), {real[row]}, of_tokens if has_tokens else "nothing"):
+                words[row] = list(map(str, own))
+        return words
 
 
 def _values(values: Any) -> np.ndarray:
