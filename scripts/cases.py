@@ -1,6 +1,6 @@
-"""Takes the pictures of docs/cases/digits.md of the runs of examples/digits_writers.py.
+"""Takes the pictures of a page of docs/cases of the runs of its program in examples/.
 
-Usage: python scripts/cases.py LOGDIR    # the directory that holds the run `plain`
+Usage: python scripts/cases.py CASE LOGDIR    # digits or questions, and the directory that holds its run `plain`
 """
 
 import sys
@@ -13,17 +13,32 @@ sys.path.insert(0, str(ROOT))
 from scripts.example_pictures import take_pictures  # noqa: E402
 from tensorboard_activis import open_run  # noqa: E402 - the checkout, not an installed version
 
-LAYER, SUSPECT = "norm3/relu", 1662
+
+def digits(directory: Path) -> dict[str, dict[str, Any]]:
+    """Of examples/digits_writers.py: the list of findings, and a label in doubt."""
+    layers = ["norm3/relu"]
+    row = open_run(directory / "plain").latest.index_of(1662)
+    return {
+        "findings": {"layers": layers, "findings": [None, None]},
+        "suspect": {"layers": layers, "selection": {"kind": "instance", "row": row}},
+    }
+
+
+def questions(directory: Path) -> dict[str, dict[str, Any]]:
+    """Of examples/trec_words.py: the list of findings, and how far each layer has moved since before the training."""
+    row = open_run(directory / "plain").latest.index_of(958)  # What singer sings “Oh Boy”?
+    return {
+        "findings": {"layers": ["hidden"], "findings": [None, None]},
+        "moved": {"layers": ["embed"], "compare": ["plain", 0], "selection": {"kind": "instance", "row": row}},
+    }
+
+
+CASES = {"digits": digits, "questions": questions}
 
 
 def main() -> None:
-    (directory,) = sys.argv[1:]
-    row = open_run(Path(directory) / "plain").latest.index_of(SUSPECT)
-    states: dict[str, dict[str, Any]] = {
-        "findings": {"layers": [LAYER], "findings": [None, None]},
-        "suspect": {"layers": [LAYER], "selection": {"kind": "instance", "row": row}},
-    }
-    take_pictures(Path(directory), "plain", states, "case-digits")
+    case, directory = sys.argv[1:]
+    take_pictures(Path(directory), "plain", CASES[case](Path(directory)), f"case-{case}")
 
 
 if __name__ == "__main__":
