@@ -12,7 +12,8 @@ import torch
 
 from tensorboard_activis import open_run
 
-#: Trains a variant with a seed and logs to a directory, where there is one; returns figures by name.
+#: Trains a variant with a seed and logs to a directory, where there is one; returns figures by name: shares, or losses where the
+#: name ends in ", nats".
 Train = Callable[[str, int, Path | None], Mapping[str, float]]
 
 
@@ -40,11 +41,16 @@ def compare(train: Train, variants: Sequence[str], seeds: Iterable[int], log_dir
     for name in figures[variants[0]][0]:
         print(f"{name}:")
         for variant in variants:
-            values = [100 * one[name] for one in figures[variant]]
-            spread = statistics.stdev(values) if len(values) > 1 else 0
-            print(
-                f"  {variant}: {statistics.mean(values):.1f} % ± {spread:.1f} ({', '.join(f'{v:.1f}' for v in values)})"
-            )
+            print(f"  {variant}: {described([one[name] for one in figures[variant]], nats=name.endswith(', nats'))}")
+
+
+def described(values: Sequence[float], *, nats: bool) -> str:
+    """Mean, standard deviation and values of a figure, in percent or in nats."""
+    factor, digits, unit = (1, 3, "nats") if nats else (100, 1, "%")
+    values = [factor * value for value in values]
+    spread = statistics.stdev(values) if len(values) > 1 else 0
+    shown = ", ".join(f"{value:.{digits}f}" for value in values)
+    return f"{statistics.mean(values):.{digits}f} {unit} ± {spread:.{digits}f} ({shown})"
 
 
 def print_findings(name: str, log_dir: Path) -> None:

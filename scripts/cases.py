@@ -1,6 +1,6 @@
 """Takes the pictures of a page of docs/cases of the runs of its program in examples/.
 
-Usage: python scripts/cases.py CASE LOGDIR    # digits or questions, and the directory that holds its run `plain`
+Usage: python scripts/cases.py CASE LOGDIR    # digits, questions or docstrings, and the directory that holds its run `plain`
 """
 
 import sys
@@ -33,7 +33,16 @@ def questions(directory: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-CASES = {"digits": digits, "questions": questions}
+def docstrings(directory: Path) -> dict[str, dict[str, Any]]:
+    """Of examples/docstrings_model.py: the note that says what looks like padding, and where padding is in the projection."""
+    layers = ["blocks.1.mlp.1"]
+    return {
+        "note": {"layers": layers, "findings": [None, None]},
+        "padding": {"layers": layers, "expression": 'token == "[pad]"'},
+    }
+
+
+CASES = {"digits": digits, "questions": questions, "docstrings": docstrings}
 
 
 def main() -> None:

@@ -13,12 +13,12 @@ from tests.docs.pages import DOCS, ROOT
 
 _NUMBER = re.compile(r"[-−]?\d+(\.\d+)?")
 #: By program, its page, and in how many lines it prints figures.
-CASES = {"digits_writers": ("digits", 3), "trec_words": ("questions", 18)}
+CASES = {"digits_writers": ("digits", 3), "trec_words": ("questions", 18), "docstrings_model": ("docstrings", 12)}
 
 
 def figures(text: str) -> list[str]:
     """The names of figures in a text and the lines below them, without the numbers."""
-    found = re.findall(r"^ *(.+:|\w+: [\d.]+ % ± [\d.]+ \([\d., ]+\))$", text, re.M)
+    found = re.findall(r"^ *(.+:|\w+: [\d.]+ (?:%|nats) ± [\d.]+ \([\d., ]+\))$", text, re.M)
     return [_NUMBER.sub("#", line.partition(" (")[0]) for line in found if not line.startswith("findings of")]
 
 

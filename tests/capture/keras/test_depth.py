@@ -244,7 +244,8 @@ def test_a_tail_that_takes_something_else(tmp_path: Path) -> None:
     model(x[:2])
     snapshot = logged(tmp_path, model, x, y)
     assert snapshot.record.depth is None
-    (note,) = snapshot.notes
+    note, padding = snapshot.notes
+    assert "runs of token 0" in padding  # which the model is not told of
     assert "Prediction by depth is not recorded" in note
     assert "'block2'" in note
     assert "'embedding" in note
