@@ -16,7 +16,7 @@ from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.read.run import open_run
-from tests.capture.test_merging import USER, same, write
+from tests.capture.test_merging import USER, doubts_of, same, write
 from tests.records import CLASSES, Data, depth_of, small_data, small_graph, small_layers
 
 OPTIONS: dict[str, Any] = {"class_names": CLASSES, "subsets": USER, "task": None}
@@ -32,6 +32,7 @@ def record(data: Data, rows: np.ndarray, *, ids: Any = None, pinned: bool = Fals
         columns={"number": [None if row % 3 else row + 0.5 for row in rows], "name": [None] * len(rows)},
         depth=depth_of(data, rows),
         pinned=pinned,
+        doubts=doubts_of(rows),
     )
 
 
@@ -79,7 +80,11 @@ def test_any_parts_in_any_order_give_what_one_pass_gives(
             bound = collector.collected.sample.bound  # as it is when the part is given away
             collector.merge(part(source, rows, first.decided, sample, bound, pinned if not number else 0))
     recorder.close()
-    same(open_run(where / "one").latest, open_run(where / "parts").latest)
+    one, parts = open_run(where / "one").latest, open_run(where / "parts").latest
+    same(one, parts)
+    assert one.notes == parts.notes
+    padding = (5 - np.arange(count) % 6).sum()
+    assert any(f"{padding} of {6 * count} positions" in note for note in one.notes) == (count > 1)
 
 
 def test_of_many_classes_only_those_with_instances_are_sent() -> None:
