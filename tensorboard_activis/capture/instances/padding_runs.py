@@ -84,21 +84,20 @@ class PaddingRuns:
             lengths = np.where(same.all(1), size, np.argmin(same[:, ::-1], axis=1))
             inside = np.arange(size) >= size - lengths[:, None]
             of_rows = np.zeros(rows, np.int64) if known is None else (known & inside).sum(1)
-            ends = np.unique(outermost)
-            for value in (ends if what == "token" else ends[ends <= 0]).tolist():
-                own = np.where(outermost == value, lengths, 0)
+            ends, group = np.unique(outermost, return_inverse=True)
+            most = np.zeros(ends.size, np.int64)
+            np.maximum.at(most, group, lengths)
+            weights = (np.ones(rows), lengths > 1, lengths, of_rows)
+            counts = np.stack([*(np.bincount(group, each) for each in weights), most], 1).astype(np.int64).tolist()
+            for value, (ending, long, positions, with_label, longest) in zip(ends.tolist(), counts, strict=True):
+                if what != "token" and value > 0:
+                    continue
                 elsewhere = 0
-                if own.max() > 1:
+                if longest > 1:
                     elsewhere = int(((ordered == value)[:, 1:] & ~(same & inside)[:, 1:]).sum())
-                found.runs[what if what == "zeros" else f"{what} {value}", side] = Run(
-                    int(np.count_nonzero(own)),
-                    int((own > 1).sum()),
-                    int(own.sum()),
-                    int(of_rows[own > 0].sum()),
-                    int(own.min()),
-                    int(own.max()),
-                    elsewhere,
-                )
+                least = int(lengths.min()) if ends.size == 1 else 0
+                key = what if what == "zeros" else f"{what} {value}"
+                found.runs[key, side] = Run(ending, long, positions, with_label, least, longest, elsewhere)
         return found
 
     def merge(self, other: "PaddingRuns") -> None:
