@@ -22,7 +22,7 @@ STEP_COLUMNS = ("prediction", "correct", "score", "loss", "label_score", "accura
 
 #: Tables in use, by the versions of the files that they were read from.
 _TABLES: WeakValueDictionary[object, pa.Table] = WeakValueDictionary()
-#: Small ones that were used last: a question about other steps, whose readers are not kept, finds them.
+#: Small ones that were read last: a question about other steps, whose readers are not kept, finds them.
 _RECENT: deque[pa.Table] = deque(maxlen=4)
 _SMALL = 2 << 20
 _LOCK = threading.Lock()

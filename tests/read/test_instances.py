@@ -39,7 +39,12 @@ def test_steps_share_one_table(tmp_path: Path, reads: list[Path]) -> None:
     assert found[0].column("score").to_pylist() == found[1].column("score").to_pylist()
 
 
-def test_what_nobody_reads_is_let_go_and_what_changed_is_read_anew(tmp_path: Path, reads: list[Path]) -> None:
+@pytest.mark.parametrize("small", [0, 2 << 20])
+def test_what_nobody_reads_is_let_go_and_what_changed_is_read_anew(
+    tmp_path: Path, reads: list[Path], monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    """Small tables stay for a while."""
+    monkeypatch.setattr("tensorboard_activis.read.instances._SMALL", small)
     write_run(tmp_path, small_data(), (1,))
     record = open_run(tmp_path).latest.record
     directory = tmp_path / "activis"
@@ -52,7 +57,18 @@ def test_what_nobody_reads_is_let_go_and_what_changed_is_read_anew(tmp_path: Pat
     before = len(reads)
     del held
     read_instances(directory, record)
-    assert len(reads) == before + 1
+    assert len(reads) == before + (not small)
+
+
+def test_small_tables_that_were_read_last_stay(tmp_path: Path, reads: list[Path]) -> None:
+    for number in range(5):
+        write_run(tmp_path / str(number), small_data(), (1,))
+    runs = [(tmp_path / str(number) / "activis", open_run(tmp_path / str(number)).latest.record) for number in range(5)]
+    for directory, record in [*runs, *runs[1:]]:
+        read_instances(directory, record)
+    assert [path.parts[-3] for path in reads] == ["0", "1", "2", "3", "4"]
+    read_instances(*runs[0])
+    assert len(reads) == 6
 
 
 def test_a_file_that_is_gone_is_said_though_its_table_is_held(tmp_path: Path) -> None:
