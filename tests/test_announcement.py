@@ -203,6 +203,8 @@ def test_every_face_says_it_once(face: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("face", ["keras", "lightning", "transformers"])
+@pytest.mark.parametrize(
+    "face", ["transformers", *(pytest.param(face, marks=pytest.mark.nightly) for face in ("keras", "lightning"))]
+)
 def test_not_in_a_trainer_that_says_nothing_itself(face: str, tmp_path: Path) -> None:
     assert said(face, tmp_path / "run", False) == []

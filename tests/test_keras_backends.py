@@ -29,6 +29,12 @@ TESTS = (
     "test_keras_manners.py::test_training_is_bit_identical_with_and_without",
     "test_keras_manners.py::test_memory_does_not_grow_from_snapshot_to_snapshot",
 )
+#: A few of them, where all take minutes to compile.
+FEW = (
+    "capture/keras/test_forward.py",
+    "test_keras.py::test_snapshots_of_fit_agree_with_predict",
+    "test_keras_manners.py::test_training_is_bit_identical_with_and_without",
+)
 HEALTH = ("test_keras_health.py",)
 #: What is taken from models with attention, in a process of its own.
 ATTENTION = ("capture/keras/test_heads.py", "capture/keras/test_depth.py")
@@ -49,9 +55,9 @@ def python(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
     ("backend", "tests"),
     [
         ("torch", (*TESTS, *HEALTH)),
-        ("jax", TESTS),
+        ("jax", FEW),
+        pytest.param("jax", TESTS, marks=pytest.mark.nightly),
         pytest.param("torch", ATTENTION, marks=pytest.mark.nightly),
-        # It compiles for minutes.
         pytest.param("jax", HEALTH, marks=pytest.mark.nightly),
         pytest.param("jax", ATTENTION, marks=pytest.mark.nightly),
     ],

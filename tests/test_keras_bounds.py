@@ -107,7 +107,7 @@ def rows_of(x: np.ndarray) -> set[tuple[float, ...]]:
     return {tuple(row) for row in x.astype("float16").tolist()}
 
 
-@pytest.mark.parametrize("steps", [3, 8, 11])
+@pytest.mark.parametrize("steps", [11, *(pytest.param(steps, marks=pytest.mark.nightly) for steps in (3, 8))])
 @pytest.mark.parametrize("make", OPEN.values(), ids=OPEN)
 def test_steps_bound_every_pass_to_the_same_instances(tmp_path, make, steps):
     network = model()

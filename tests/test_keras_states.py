@@ -111,7 +111,7 @@ class Shuffled(keras.utils.PyDataset):
         return X[12 * number : 12 * number + 12], Y[12 * number : 12 * number + 12]
 
 
-@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("eagerly", [False, pytest.param(True, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_of_a_model_that_is_not_built_is_bit_identical(tmp_path, kind, eagerly):
     if kind == "foreign" and keras.backend.backend() != "tensorflow":
@@ -152,7 +152,7 @@ def states_of(model: keras.Model) -> list[np.ndarray]:
     reason="on PyTorch Keras itself fails to train recurrent layers with stateful=True; "
     "on JAX it trains them, and a pass does not have the states of predict",
 )
-@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("eagerly", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_states_go_on_from_batch_to_batch_as_in_predict(tmp_path, eagerly):
     keras.utils.set_random_seed(3)
     model = stateful()

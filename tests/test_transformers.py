@@ -371,6 +371,7 @@ def test_interrupts_at_any_line_leave_nothing(tmp_path: Path, tokenizer: Any) ->
     assert open_run(tmp_path / "run").steps[-2:] == [4, 8]
 
 
+@pytest.mark.nightly
 def test_interrupts_of_a_watched_evaluation_leave_nothing(tmp_path: Path, tokenizer: Any) -> None:
     made = trainer(bert(), tokenizer, tmp_path, ActiVisCallback(log_dir=tmp_path / "run", strict=True))
     made.model.eval()

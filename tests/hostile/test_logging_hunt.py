@@ -6,5 +6,5 @@ from tests.hostile.hunt import main
 
 
 def test_every_reader_shows_what_counts(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["logging", "--inputs", "150"]) == 0, capfd.readouterr().err
+    assert main(["logging", "--inputs", "80"]) == 0, capfd.readouterr().err
     assert "no fault" in capfd.readouterr().out
