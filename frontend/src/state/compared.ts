@@ -24,9 +24,6 @@ import {
   type InstanceSubject,
   instances,
   neurons,
-  type ProjectionQuery,
-  projectionOf,
-  projections,
   rows,
   shownSnapshot,
   snapshot,
@@ -34,6 +31,7 @@ import {
 } from "./data";
 import { perName, type Resource, resource } from "./loads";
 import { partnerOf } from "./neuronPairs";
+import { type ProjectionQuery, projectionOf, projections } from "./projections";
 import { parseRowKey, type RowKey, rowKey } from "./rowKeys";
 import { rowQuery } from "./rows";
 import { tokenize } from "./tokenize";

@@ -9,8 +9,6 @@ import {
   type InstanceDetail,
   type LayerInfo,
   type NeuronDetail,
-  type Projection,
-  type ProjectionMethod,
   type RowQuery,
   type Snapshot,
   type Strip,
@@ -29,7 +27,7 @@ import { comparedSnapshot, currentSnapshot, isThinned } from "./currentSnapshot"
 import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
 import type { Row } from "./rowKeys";
 import { rowQuery } from "./rows";
-import { chosenRows, classOrder, panel } from "./view";
+import { chosenRows, classOrder } from "./view";
 
 const source = signal<Source | null>(null);
 
@@ -179,89 +177,9 @@ function defaultRows(shown: Snapshot): Row[] {
   return [...pinned, ...declared.map(({ name }): Row => ({ kind: "subset", name }))];
 }
 
-export interface ProjectionQuery extends SnapshotRef {
-  layer: string;
-  method: ProjectionMethod;
-  /** Aligned with the layout of this snapshot. */
-  like?: SnapshotRef;
-}
-
-export const projections = new Requests(
-  ({ layer, method, like, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort, like),
-  64,
-);
-
-function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
-  return shownSnapshot.value && { ...shownSnapshot.value, layer, method };
-}
-
-/** Progress of the t-SNE of a layer, 0 to 1, while it is computed. */
-export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
-const TSNE_EVERY_MS = 500;
-
 /** Throws where a step keeps no activations of single instances, so that the server need not be asked. */
-function checkKept(where: SnapshotRef): void {
+export function checkKept(where: SnapshotRef): void {
   if (isThinned(where)) throw new ApiError("thinned", `The activations of step ${where.step} were thinned.`);
-}
-
-/** Starts a t-SNE and polls it until it is done. Aborting also stops it on the server. */
-async function followProjection(
-  where: SnapshotRef,
-  layer: string,
-  method: ProjectionMethod,
-  abort: AbortSignal,
-  like?: SnapshotRef,
-): Promise<Projection> {
-  checkKept(where);
-  const tell = (share: number | null): void => {
-    const next = new Map(tsneProgress.peek());
-    if (share === null) next.delete(layer);
-    else next.set(layer, share);
-    tsneProgress.value = next;
-  };
-  try {
-    for (let start = method === "tsne"; ; ) {
-      const answer = await currentSource().projection(
-        where,
-        layer,
-        method,
-        abort,
-        like && !isThinned(like) ? like : undefined,
-        start ? "start" : undefined,
-      );
-      start = answer.state === "not_started"; // by a server that was started anew meanwhile
-      if (answer.state === "done") return answer;
-      if (answer.state === "cancelled") throw new ApiError("internal", "The t-SNE was cancelled elsewhere.");
-      tell(answer.progress);
-      // Returns at once when cancelled: the server must receive that before the same t-SNE is requested again.
-      await new Promise((resolve) => {
-        setTimeout(resolve, TSNE_EVERY_MS);
-        abort.addEventListener("abort", resolve, { once: true });
-      });
-      abort.throwIfAborted();
-    }
-  } catch (error) {
-    if (abort.aborted && method === "tsne")
-      currentSource()
-        .projection(where, layer, method, new AbortController().signal, undefined, "cancel")
-        .catch(() => undefined);
-    throw error;
-  } finally {
-    if (method === "tsne") tell(null);
-  }
-}
-
-/** By the method chosen in the panel. */
-export const projectionOf = perName((layer) =>
-  resource(() => projectionQuery(layer, panel(layer).method.value), projections),
-);
-
-/** The PCA, shown as long as there is no t-SNE. */
-export const pcaOf = perName((layer) => resource(() => projectionQuery(layer, "pca"), projections));
-
-/** The t-SNE of a layer while `wanted` is true; it is computed while another picture is shown. */
-export function tsneOf(layer: string, wanted: () => boolean): Resource<ProjectionQuery, Projection> {
-  return resource(() => (wanted() ? projectionQuery(layer, "tsne") : null), projections);
 }
 
 const wheres = new Requests(

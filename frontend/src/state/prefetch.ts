@@ -3,9 +3,10 @@
 import { effect, signal } from "@preact/signals";
 import { apart } from "./apart";
 import { loadCode } from "./code";
-import { columns, graph, projectionOf, snapshot, strips } from "./data";
+import { columns, graph, snapshot, strips } from "./data";
 import { openLayers } from "./derived";
 import { matrixOf } from "./matrices";
+import { projectionOf } from "./projections";
 
 /**
  * Requests what the open views will need, without waiting for them to be rendered. Returns a function that stops it.

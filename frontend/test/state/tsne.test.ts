@@ -1,8 +1,9 @@
 import { effect, signal } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../fixture/source";
-import { setSource, snapshot, tsneOf, tsneProgress } from "../../src/state/data";
+import { setSource, snapshot } from "../../src/state/data";
 import { refreshRuns } from "../../src/state/poll";
+import { tsneOf, tsneProgress } from "../../src/state/projections";
 
 const settled = async (ready: () => boolean): Promise<void> => {
   for (let i = 0; i < 400 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));

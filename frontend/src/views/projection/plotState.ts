@@ -15,8 +15,8 @@ import {
 } from "../../layout/projection";
 import { type Grid, gridOf } from "../../layout/projectionGrid";
 import { type Cluster, clusters } from "../../layout/projectionLabels";
-import { type ProjectionQuery, pcaOf, projectionOf } from "../../state/data";
 import type { Load } from "../../state/loads";
+import { type ProjectionQuery, pcaOf, projectionOf } from "../../state/projections";
 import { panel } from "../../state/view";
 import { type Colouring, colouringBy, pixelsOf } from "./colouring";
 

@@ -1,0 +1,89 @@
+/** Projections of the snapshot shown: PCA at once, t-SNE followed while the server computes it. */
+
+import { signal } from "@preact/signals";
+import type { SnapshotRef } from "../api/source";
+import { ApiError, type Projection, type ProjectionMethod } from "../api/types";
+import { isThinned } from "./currentSnapshot";
+import { checkKept, currentSource, shownSnapshot } from "./data";
+import { perName, Requests, type Resource, resource } from "./loads";
+import { panel } from "./view";
+
+export interface ProjectionQuery extends SnapshotRef {
+  layer: string;
+  method: ProjectionMethod;
+  /** Aligned with the layout of this snapshot. */
+  like?: SnapshotRef;
+}
+
+export const projections = new Requests(
+  ({ layer, method, like, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort, like),
+  64,
+);
+
+function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
+  return shownSnapshot.value && { ...shownSnapshot.value, layer, method };
+}
+
+/** Progress of the t-SNE of a layer, 0 to 1, while it is computed. */
+export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
+const TSNE_EVERY_MS = 500;
+
+/** Starts a t-SNE and polls it until it is done. Aborting also stops it on the server. */
+async function followProjection(
+  where: SnapshotRef,
+  layer: string,
+  method: ProjectionMethod,
+  abort: AbortSignal,
+  like?: SnapshotRef,
+): Promise<Projection> {
+  checkKept(where);
+  const tell = (share: number | null): void => {
+    const next = new Map(tsneProgress.peek());
+    if (share === null) next.delete(layer);
+    else next.set(layer, share);
+    tsneProgress.value = next;
+  };
+  try {
+    for (let start = method === "tsne"; ; ) {
+      const answer = await currentSource().projection(
+        where,
+        layer,
+        method,
+        abort,
+        like && !isThinned(like) ? like : undefined,
+        start ? "start" : undefined,
+      );
+      start = answer.state === "not_started"; // by a server that was started anew meanwhile
+      if (answer.state === "done") return answer;
+      if (answer.state === "cancelled") throw new ApiError("internal", "The t-SNE was cancelled elsewhere.");
+      tell(answer.progress);
+      // Returns at once when cancelled: the server must receive that before the same t-SNE is requested again.
+      await new Promise((resolve) => {
+        setTimeout(resolve, TSNE_EVERY_MS);
+        abort.addEventListener("abort", resolve, { once: true });
+      });
+      abort.throwIfAborted();
+    }
+  } catch (error) {
+    if (abort.aborted && method === "tsne")
+      currentSource()
+        .projection(where, layer, method, new AbortController().signal, undefined, "cancel")
+        .catch(() => undefined);
+    throw error;
+  } finally {
+    if (method === "tsne") tell(null);
+  }
+}
+
+/** By the method chosen in the panel. */
+export const projectionOf = perName((layer) =>
+  resource(() => projectionQuery(layer, panel(layer).method.value), projections),
+);
+
+/** The PCA, shown as long as there is no t-SNE. */
+export const pcaOf = perName((layer) => resource(() => projectionQuery(layer, "pca"), projections));
+
+/** The t-SNE of a layer while `wanted` is true; it is computed while another picture is shown. */
+export function tsneOf(layer: string, wanted: () => boolean): Resource<ProjectionQuery, Projection> {
+  return resource(() => (wanted() ? projectionQuery(layer, "tsne") : null), projections);
+}
