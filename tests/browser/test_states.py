@@ -169,7 +169,7 @@ def test_instances_without_labels(tmp_path: Path, open_tab: OpenTab) -> None:
         tab = open_tab(board)
         expect(grid(tab)).to_be_visible()
         expect(tab.get_by_role("region", name="Instances", exact=True)).to_contain_text("17")
-        expect(tab.get_by_text("17 labels are missing").first).to_be_visible()
+        expect(tab.get_by_text("Labels that are missing or none of the 3 classes: 17").first).to_be_visible()
 
 
 def test_every_class_has_its_name(tmp_path: Path, open_tab: OpenTab) -> None:

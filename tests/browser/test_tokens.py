@@ -193,7 +193,7 @@ def test_a_taggers_tokens_are_in_classes(places: str, logs: Path, open_tab: Open
         of = [row["correct"] for row in rows if row["label"] == name]
         label = instances(tab).get_by_role("button", name=name).first
         expect(label).to_have_accessible_description(re.compile(f"^{sum(of)} right, {len(of) - sum(of)} wrong"))
-    expect(tab.get_by_text("labels are missing")).to_have_count(0)
+    expect(tab.get_by_text("Labels that are missing")).to_have_count(0)
 
 
 def test_a_token_is_shown_in_its_context(places: str, logs: Path, open_tab: OpenTab, page: Page) -> None:
