@@ -98,8 +98,8 @@ def test_panes_resize_collapse_and_remember(board: str, open_tab: OpenTab, page:
 def test_nothing_is_fetched_twice(board: str, open_tab: OpenTab, page: Page) -> None:
     asked: Counter[str] = Counter()
 
-    # What is loaded later is fetched, and then imported from the browser's cache.
-    others = re.compile(r"/(runs|index\.js|more-[\w-]+\.js|graph\.worker\.js)\b")
+    # What is loaded later is fetched, and then imported from the browser's cache. Findings are asked for until all are known.
+    others = re.compile(r"/(runs|findings|index\.js|more-[\w-]+\.js|graph\.worker\.js)\b")
 
     def count(request: Request) -> None:
         if "/plugin/activis/" in request.url and not others.search(request.url):

@@ -103,7 +103,8 @@ function Ways({ entry }: { entry: Entry | null }): JSX.Element {
           <IconButton icon="chevronRight" label="Next finding" onClick={() => stepFinding(1)} />
         </>
       )}
-      <button type="button" class="button finding-all" aria-expanded={open} onClick={toggleFindings}>
+      {/* The key keeps it the same button, with the focus, when another one comes before it or goes. */}
+      <button key="all" type="button" class="button finding-all" aria-expanded={open} onClick={toggleFindings}>
         All findings
         <Icon name={open ? "expandMore" : "expandLess"} size={16} />
       </button>
