@@ -95,15 +95,15 @@ class Texts:
         return [START, *(self._numbers.get(word, RARE) for word in words)]
 
 
-def following(cut: torch.Tensor, *, told: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens [texts, LENGTH + 1] as inputs, and the next token of each as labels; padding is no label where it is told."""
+def following(cut: torch.Tensor, *, masked: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens [texts, LENGTH + 1] as inputs, and the next token of each as labels; padding is no label where it is masked."""
     labels = cut[:, 1:]
-    return cut[:, :-1], labels.masked_fill(labels == PAD, IGNORED) if told else labels
+    return cut[:, :-1], labels.masked_fill(labels == PAD, IGNORED) if masked else labels
 
 
-def tried(model: nn.Module, cut: torch.Tensor, *, told: bool) -> tuple[float, float]:
+def tried(model: nn.Module, cut: torch.Tensor, *, masked: bool) -> tuple[float, float]:
     """Mean loss of the labels in nats, and the share of them that is predicted right."""
-    inputs, labels = following(cut, told=told)
+    inputs, labels = following(cut, masked=masked)
     with torch.inference_mode():
         logits = torch.cat([model(part) for part in inputs.split(BATCH)])
     right = (logits.argmax(2) == labels)[labels != IGNORED].float().mean().item()
@@ -126,15 +126,15 @@ def main() -> None:
         optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
         for _ in range(4 if chosen.small else STEPS):
             rows = known[variant][torch.randint(len(known[variant]), (BATCH,))]
-            inputs, labels = following(rows, told=variant == "told")
+            inputs, labels = following(rows, masked=variant == "told")
             optimizer.zero_grad()
             functional.cross_entropy(model(inputs).flatten(0, 1), labels.flatten(), ignore_index=IGNORED).backward()
             optimizer.step()
         model.eval()
         if log_dir:
             log(variant, model, log_dir)
-        loss, right = tried(model, unseen["plain"], told=True)  # the same tokens for all three
-        _, logged = tried(model, unseen[variant], told=variant == "told")
+        loss, right = tried(model, unseen["plain"], masked=True)  # the same tokens for all three
+        _, logged = tried(model, unseen[variant], masked=variant == "told")
         return {
             "accuracy as it is logged": logged,
             "accuracy on real tokens of unseen docstrings": right,
@@ -144,7 +144,7 @@ def main() -> None:
     def log(variant: str, model: nn.Module, log_dir: Path) -> None:
         batches: list[Any] = []
         for part in unseen[variant].split(BATCH):
-            inputs, labels = following(part, told=variant == "told")
+            inputs, labels = following(part, masked=variant == "told")
             mask = {"attention_mask": inputs != PAD} if variant == "told" else {}
             batches.append({"input_ids": inputs, "labels": labels, **mask})
 

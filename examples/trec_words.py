@@ -86,7 +86,7 @@ def main() -> None:
     questions, test = read_questions(chosen.data / "TREC.train"), read_questions(chosen.data / "TREC.test")
     random.Random(0).shuffle(questions)
     number = 100 if chosen.small else HELD
-    held, training = questions[:number], questions[number : 400 if chosen.small else None]
+    held_out, training = questions[:number], questions[number : 400 if chosen.small else None]
 
     def train(variant: str, seed: int, log_dir: Path | None) -> Mapping[str, float]:
         torch.manual_seed(seed)
@@ -117,9 +117,9 @@ def main() -> None:
             logger.close()
         model.eval()
         with torch.inference_mode():
-            (words, labels), (test_words, test_labels) = vocabulary.batch(held), vocabulary.batch(test)
+            (words, labels), (test_words, test_labels) = vocabulary.batch(held_out), vocabulary.batch(test)
             predicted, right = model(words).argmax(1), model(test_words).argmax(1) == test_labels
-        what = torch.tensor([question.lower().startswith("what ") for question, _ in held]) & (labels != ENTY)
+        what = torch.tensor([question.lower().startswith("what ") for question, _ in held_out]) & (labels != ENTY)
         figures = {
             "held-out questions that are right": predicted == labels,
             "held-out questions with “what” of other classes that are taken for ENTY": predicted[what] == ENTY,
@@ -128,7 +128,7 @@ def main() -> None:
         return {name: hits.float().mean().item() for name, hits in figures.items()}
 
     def watcher(model: SentenceNet, vocabulary: Vocabulary, log_dir: Path) -> ActiVisLogger:
-        parts = [held[start : start + 200] for start in range(0, len(held), 200)]
+        parts = [held_out[start : start + 200] for start in range(0, len(held_out), 200)]
         return ActiVisLogger(
             log_dir,
             model,
@@ -139,7 +139,7 @@ def main() -> None:
             positions=0,  # batches are as long as their longest question, so the places of a convolution are not always the same
             unpack=lambda batch: batch[:2],
             texts=lambda batch: [question for question, _ in batch[2]],
-            columns=vocabulary.described(held),
+            columns=vocabulary.described(held_out),
         )
 
     compare(train, VARIANTS, range(chosen.seeds), chosen.log_dir)

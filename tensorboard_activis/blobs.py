@@ -17,9 +17,10 @@ _TAGS = (metadata.GRAPH_TAG, metadata.SNAPSHOT_TAG, metadata.HEALTH_TAG)
 MOST_HEALTH, HEALTH_EVENT = 256 << 20, 1_000
 
 
-def health_beyond(held: int, step: int) -> str:
-    """Says that training health is not read from an event on. Arguments: `held`: events before it; `step`: its step."""
-    return f"Training health from step {step:,} on is not read: the {held:,} events before it take {MOST_HEALTH:,} bytes of memory."
+def health_beyond(count: int, step: int) -> str:
+    """Says that training health is not read from an event on. Arguments: `count`: events before it; `step`: its step."""
+    before = f"the {count:,} events before it take {MOST_HEALTH:,} bytes of memory"
+    return f"Training health from step {step:,} on is not read: {before}."
 
 
 @dataclass(frozen=True)

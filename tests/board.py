@@ -1,5 +1,6 @@
 """Real servers for tests, such as TensorBoard: started on a free port, stopped at the end."""
 
+import http.server
 import re
 import subprocess
 import sys
@@ -65,3 +66,16 @@ def started(command: Sequence[str], address: str = r"http://\S+", **options: Any
         listener.join()
         if server.stderr:
             server.stderr.close()
+
+
+@contextmanager
+def serving(server: http.server.HTTPServer) -> Iterator[str]:
+    """Serves from a thread of this process and gives the address, with a slash at the end."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://localhost:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -4,7 +4,6 @@ import functools
 import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from safetensors.numpy import load
 
 from tensorboard_activis import cli
+from tests.board import serving
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 
@@ -50,12 +50,8 @@ class _Files(http.server.SimpleHTTPRequestHandler):
 def served(folder: Path) -> Iterator[str]:
     """The address of a plain file server with the folder."""
     server = http.server.ThreadingHTTPServer(("localhost", 0), functools.partial(_Files, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://localhost:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as address:
+        yield address
 
 
 @pytest.fixture(params=["disk", "server"])

@@ -1,7 +1,6 @@
 """The tab without TensorBoard around it: the same views, the same addresses, no complaint of the page."""
 
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,18 +10,15 @@ from werkzeug.serving import make_server
 
 from tensorboard_activis.standalone.application import application
 from tensorboard_activis.standalone.command import Quiet
+from tests.board import serving
 
 
 @pytest.fixture(scope="module")
 def alone(runs: Path) -> Iterator[str]:
     """The address of the tab alone, on the demo's runs."""
     server = make_server("localhost", 0, application(runs), threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://localhost:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as address:
+        yield address
 
 
 def test_the_views_are_drawn_and_the_address_is_that_of_the_tab(alone: str, page: Page, complaints: list[str]) -> None:

@@ -282,13 +282,15 @@ def _token_ids(batch: Batch) -> np.ndarray | None:
     return next((each for each in inputs if each.dtype.kind in "iu" and each.ndim == 2), None)
 
 
-def _padding_runs(record: BatchRecord, ids: np.ndarray | None, masks: Sequence[np.ndarray], told: bool) -> PaddingRuns:
+def _padding_runs(
+    record: BatchRecord, ids: np.ndarray | None, masks: Sequence[np.ndarray], is_masked: bool
+) -> PaddingRuns:
     """What looks like padding among token ids whose positions count, in layers with these masks or by their labels."""
     if ids is None:
         return PaddingRuns()
     fitting = [mask for mask in masks if mask.shape == ids.shape]
     counted = bool(fitting) or isinstance(record.outputs, TokenScores)
-    if told or not counted or not all(mask.all() for mask in fitting):
+    if is_masked or not counted or not all(mask.all() for mask in fitting):
         return PaddingRuns()
     labelled = None if record.labels is None or record.labels.shape != ids.shape else record.labels >= 0
     return PaddingRuns.of(ids, labelled, advice=_ADVICE)
