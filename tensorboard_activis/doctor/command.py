@@ -9,6 +9,7 @@ from importlib import metadata
 from tensorboard_activis import __version__
 from tensorboard_activis.doctor.logs import describe_logs, short
 from tensorboard_activis.doctor.packages import Package, packages
+from tensorboard_activis.doctor.pasting import pasted
 from tensorboard_activis.doctor.plugin import plugin_problems
 from tensorboard_activis.printable import visible
 from tensorboard_activis.stores.path import Location
@@ -17,7 +18,7 @@ WELL, UNWELL = 0, 1
 
 
 def run_doctor(logdir: Location | None = None) -> int:
-    """Prints a report that can be pasted into an issue: it names no user, no host and no full path.
+    """Prints a report that can be pasted into an issue: it names no user, no host, no address and no full path.
 
     Arguments:
         logdir: a log directory, or one run; None: no log is looked at.
@@ -29,8 +30,8 @@ def run_doctor(logdir: Location | None = None) -> int:
     if logdir is not None:
         lines += [
             ("", True),
-            (f"Log {short(logdir)}", True),
-            *((f"  {line}", well) for line, well in describe_logs(logdir)),
+            (pasted(f"Log {short(logdir)}"), True),
+            *((f"  {pasted(line)}", well) for line, well in describe_logs(logdir)),
         ]
     for line, well in lines:
         print(visible(line if well else f"! {line.strip()}"))
@@ -84,6 +85,6 @@ def _about_tensorboard() -> Iterator[tuple[str, bool]]:
     yield "", True
     problems = plugin_problems()
     for problem in problems:
-        yield problem, False
+        yield pasted(problem), False
     if not problems:
         yield "TensorBoard starts, sees the plugin, and the tab is built", True

@@ -1,6 +1,5 @@
 """What can be read below a log directory, one line for each run."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +11,10 @@ from tensorboard_activis.stores.path import Location, StorePath
 
 #: Runs that are looked into; a log directory may have thousands.
 _MOST_RUNS = 50
-_ABSOLUTE = re.compile(r"(?<![\w.])/(?:[^\s/'\":,;]+/)+([^\s/'\":,;]*)")
 
 
 def describe_logs(logdir: Location) -> Iterator[tuple[str, bool]]:
-    """Lines about the runs at or below a log directory, and whether each is as it should be."""
+    """Lines about the runs at or below a log directory, and whether each is as it should be. Messages in them hold full paths."""
     if not is_directory(logdir):
         yield f"{short(logdir)} is no directory", False
         return
@@ -40,12 +38,7 @@ def short(path: Location) -> str:
         return f"{path.store.protocol}://…/{path.name}"
     path = path.absolute()
     home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else f"…/{path.name}"
-
-
-def without_paths(text: str) -> str:
-    """A message whose absolute paths are cut to their last part."""
-    return _ABSOLUTE.sub(r"…/\1", text)
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else f"…/{path.name}"
 
 
 def _describe(directory: Location, logdir: Location) -> Iterator[tuple[str, bool]]:
@@ -55,7 +48,7 @@ def _describe(directory: Location, logdir: Location) -> Iterator[tuple[str, bool
     try:
         run = Run(directory)
     except (ActiVisError, OSError) as error:
-        yield f"{name}: cannot be read: {without_paths(str(error))}", False
+        yield f"{name}: cannot be read: {error}", False
         return
     steps = run.steps
     if not steps:
@@ -66,4 +59,4 @@ def _describe(directory: Location, logdir: Location) -> Iterator[tuple[str, bool
         layers, kept = len(latest.layers), latest.instances.num_rows
         yield f"{name}: {span}; {layers:,} layers, {kept:,} kept instances at the last", True
     for problem in run.problems:
-        yield f"{name}: {without_paths(problem)}", False
+        yield f"{name}: {problem}", False

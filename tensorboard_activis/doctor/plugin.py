@@ -3,7 +3,6 @@
 import importlib.util
 from importlib import metadata
 
-from tensorboard_activis.doctor.logs import without_paths
 from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.serve.static_files import static_file
 
@@ -30,8 +29,7 @@ def plugin_problems() -> list[str]:
             entry.load()
         except Exception as error:  # whatever a broken installation raises
             problems.append(
-                f"TensorBoard cannot load the plugin: {without_paths(str(error))}. "
-                "Run: pip install --force-reinstall tensorboard-activis"
+                f"TensorBoard cannot load the plugin: {error}. Run: pip install --force-reinstall tensorboard-activis"
             )
     if static_file("index.js") is None:
         problems.append("The tab was not built. In the checkout, run: pip install .")

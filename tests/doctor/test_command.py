@@ -1,6 +1,9 @@
 """`tensorboard-activis doctor`: what it prints of installations and logs that are well and that are not."""
 
+import getpass
 import importlib.util
+import re
+import socket
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tensorboard_activis import __version__, cli
-from tensorboard_activis.doctor import logs, packages, plugin
+from tensorboard_activis.doctor import packages, plugin
 from tests.records import small_data, write_run
 
 
@@ -95,13 +98,14 @@ def test_a_plugin_that_tensorboard_does_not_see(monkeypatch: pytest.MonkeyPatch,
     assert unbuilt == "The tab was not built. In the checkout, run: pip install ."
 
 
-def test_a_plugin_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def load() -> None:
         raise ImportError("no module named x (/opt/site-packages/x.py)")
 
     entry = SimpleNamespace(name="activis", load=load)
     monkeypatch.setattr(plugin, "metadata", SimpleNamespace(entry_points=lambda group: [entry]))
-    assert "cannot load the plugin: no module named x (…/x.py)." in plugin.plugin_problems()[0]
+    assert cli.main(["doctor"]) == 1
+    assert "! TensorBoard cannot load the plugin: no module named x (…/x.py). Run: " in capsys.readouterr().out
 
 
 def test_a_tensorboard_that_needs_an_older_setuptools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -131,6 +135,25 @@ def test_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert str(tmp_path) not in out
 
 
+def test_runs_named_after_their_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`torch.utils.tensorboard.SummaryWriter` names its runs so, and our own event files have the host in their names."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "gpu-7.lab.example")
+    monkeypatch.setattr(getpass, "getuser", lambda: "mmusterfrau")
+    write_run(tmp_path / "mmusterfrau" / "Nov30_02-14-15_gpu-7", small_data())
+    (event_file,) = tmp_path.rglob("*tfevents*")
+    event_file.chmod(0o600)
+    event_file.write_bytes(b"")
+    event_file.unlink()
+    event_file.mkdir()
+    assert cli.main(["doctor", str(tmp_path / "mmusterfrau")]) == 1
+    out = capsys.readouterr().out
+    assert "\nLog …/<user>\n" in out
+    assert "Nov30_02-14-15_<host>: " in out
+    assert not re.search("gpu-7|mmusterfrau", out)
+
+
 @pytest.mark.parametrize("name", ["nothing", "empty"])
 def test_logs_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -138,9 +161,3 @@ def test_logs_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert f"…/{name}" in out
     assert str(tmp_path) not in out
-
-
-def test_messages_lose_their_paths() -> None:
-    text = "a file '/data/somebody/x y/logs/run 1/a.safetensors' and /srv/logs/b.parquet: /, 1/2, a/b"
-    assert "somebody" not in logs.without_paths(text)
-    assert logs.without_paths("in /srv/logs/b.parquet: 1/2 of a/b") == "in …/b.parquet: 1/2 of a/b"
