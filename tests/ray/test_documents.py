@@ -37,9 +37,10 @@ def test_the_page_names_every_keyword_of_its_own() -> None:
 
 def test_limits_that_the_page_states() -> None:
     from tensorboard_activis.capture.ray.actors import RETRIES
-    from tensorboard_activis.capture.ray.parts import PART_BYTES, PART_ROWS
+    from tensorboard_activis.capture.ray.parts import FIRST_PART_ROWS, PART_BYTES, PART_ROWS
 
     page = " ".join((ROOT / "docs" / "ray.md").read_text().split())
     assert f"parts of {PART_ROWS:,} rows or {PART_BYTES >> 20} MiB" in page
+    assert f"The first parts have {FIRST_PART_ROWS} rows, and those of each further round twice as many" in page
     assert RETRIES == 3
     assert "lost four times" in page

@@ -62,6 +62,11 @@ class Actors:
         return prepared
 
     @property
+    def capacity(self) -> int:
+        """How many parts can be given away at a time."""
+        return _QUEUE * len(self._actors)
+
+    @property
     def has_room(self) -> bool:
         """Whether another part can be given away."""
         return min(self._load) < _QUEUE

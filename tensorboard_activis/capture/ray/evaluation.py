@@ -42,7 +42,7 @@ class Evaluation:
     def __init__(self, data: Any, plan: Plan, actors: Actors) -> None:
         self._plan, self._actors = plan, actors
         self._said: set[str] = set()
-        divided = parts(data, plan.batch_size)
+        divided = parts(data, plan.batch_size, actors.capacity)
         first = next(divided, None)
         if first is None:
             raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")

@@ -12,13 +12,19 @@ from tensorboard_activis.capture.ray.rows import Slice
 
 #: A part is closed when it has as many rows or bytes. It is evaluated again when its actor is lost, and merged at a time.
 PART_ROWS, PART_BYTES = 8192, 64 << 20
+#: Rows of the first parts, as many as are given away before one comes back; each further round has twice as many. What is known of
+#: the sample after small parts spares the actors most of what they would keep of larger ones.
+FIRST_PART_ROWS = 512
 
 
-def parts(data: Any, batch_size: int) -> Iterator[tuple[Part, list[Any]]]:
+def parts(data: Any, batch_size: int, at_once: int) -> Iterator[tuple[Part, list[Any]]]:
     """The parts of a `ray.data.Dataset` in its order, each with the references to its blocks.
 
     The data set is read as the parts are asked for; rows do not come here. A part has a whole batch at least, so that the first
     batch, which decides for all, is that of one process.
+
+    Arguments:
+        at_once: how many parts are evaluated or wait at a time.
     """
     refs: list[Any] = []
     slices: list[Slice] = []
@@ -34,11 +40,15 @@ def parts(data: Any, batch_size: int) -> Iterator[tuple[Part, list[Any]]]:
             refs.append(entry.ref)
             slices.append((start, stop))
             rows, size = rows + stop - start, size + (entry.metadata.size_bytes or 0)
-            if rows >= batch_size and (rows >= PART_ROWS or size >= PART_BYTES):
+            if rows >= max(batch_size, _most_rows(number // at_once)) or (rows >= batch_size and size >= PART_BYTES):
                 yield Part(number, first, tuple(slices)), refs
                 number, first, rows, size, refs, slices = number + 1, first + rows, 0, 0, [], []
     if refs:
         yield Part(number, first, tuple(slices)), refs
+
+
+def _most_rows(round_: int) -> int:
+    return min(PART_ROWS, FIRST_PART_ROWS << min(round_, 32))
 
 
 @contextmanager
