@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
-from tensorboard_activis.errors import ActiVisError, QueryError
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.query.findings.finding import Finding, Findings
 from tensorboard_activis.query.findings.search import search
@@ -50,12 +49,7 @@ class FindingSearches:
         if action == "cancel":
             job = self._jobs.cancel(key)
             return _state("cancelled") if job is None else _so_far(job)
-        job = self._jobs.find(key)
-        if job is not None and job.state == "failed":
-            self._jobs.forget(key)
-            if isinstance(job.problem, ActiVisError):
-                raise job.problem
-            raise QueryError(f"The search for findings failed: {type(job.problem).__name__}: {job.problem}")
+        self._jobs.raise_failure(key, "The search for findings")
         if action is None:
             job = self._jobs.poll(key)
             return _state("not_started") if job is None else _so_far(job)

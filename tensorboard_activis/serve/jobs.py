@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, QueryError
 from tensorboard_activis.printable import traceback_of
 from tensorboard_activis.query.arithmetic.workers import ONE_THREAD_PER_PRODUCT
 from tensorboard_activis.query.limits import TooLargeError
@@ -108,11 +108,23 @@ class Jobs(Generic[Result]):
                 job.last_polled = time.monotonic()
             return job
 
-    def forget(self, key: Hashable) -> None:
-        """Removes a job that has ended."""
+    def raise_failure(self, key: Hashable, what: str) -> None:
+        """Raises the error of a failed job, once: the job is then forgotten, and may be submitted again.
+
+        Args:
+            what: the computation, for the message.
+
+        Raises:
+            QueryError: the job failed by an error that is none of ours; one of ours is raised as it is.
+        """
         with self._lock:
-            if key in self._jobs and self._jobs[key].state not in ("queued", "running"):
-                del self._jobs[key]
+            job = self._jobs.get(key)
+            if job is None or job.state != "failed":
+                return
+            del self._jobs[key]
+        if isinstance(job.problem, ActiVisError):
+            raise job.problem
+        raise QueryError(f"{what} failed: {type(job.problem).__name__}: {job.problem}")
 
     def cancel(self, key: Hashable) -> Job[Result] | None:
         """Cancels a job that is queued or running, and returns it; None when there is no job of this key."""

@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from tensorboard_activis.errors import ActiVisError, QueryError
+from tensorboard_activis.errors import QueryError
 from tensorboard_activis.private_cache import cache_directory
 from tensorboard_activis.query.projection.continuity import cached_tsne, comparable, continuous_pca, continuous_tsne
 from tensorboard_activis.query.projection.disk_cache import DiskCache
@@ -72,13 +72,7 @@ class Projections:
             return _tsne(start, "cancelled", 0.0) if job is None else _layout(job, start)
         if not available():
             raise QueryError("t-SNE needs openTSNE. Install it beside TensorBoard: pip install openTSNE")
-        job = self._jobs.find(key)
-        if job is not None and job.state == "failed":
-            self._jobs.forget(key)
-            if isinstance(job.problem, ActiVisError):
-                raise job.problem
-            raise QueryError(f"t-SNE failed: {type(job.problem).__name__}: {job.problem}")
-
+        self._jobs.raise_failure(key, "t-SNE")
         if action is None:
             job = self._jobs.poll(key)
             if job is not None:

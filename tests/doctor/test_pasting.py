@@ -8,7 +8,7 @@ import pytest
 from tensorboard_activis.doctor.pasting import pasted, without_private_parts
 
 
-def _without(text: str, home: str = "/home/ann") -> str:
+def _without(text: str, home: str = "/Users/ann") -> str:
     return without_private_parts(text, home, ("ann",), ("gpu-7.lab.example", "gpu-7"))
 
 
@@ -22,9 +22,9 @@ def _without(text: str, home: str = "/home/ann") -> str:
         ("(/opt/site-packages/x.py, line 3)", "(…/x.py, line 3)"),
         ("//nas/people/bea/x.npy", "…/x.npy"),
         # the home directory, however it is written
-        ("/home/ann/my logs/run 1: bad", "~/my logs/run 1: bad"),
-        ("/home/anna/logs/run: bad", "…/run: bad"),
-        ("/home/ann", "~"),
+        ("/Users/ann/my logs/run 1: bad", "~/my logs/run 1: bad"),
+        ("/Users/anna/logs/run: bad", "…/run: bad"),
+        ("/Users/ann", "~"),
         # Windows
         (r"in D:\data\Bea Ott\run 1\b.parquet: bad", "in …/b.parquet: bad"),
         (r"in 'D:\\data\\Bea Ott\\run 1\\my b.parquet': bad", "in '…/my b.parquet': bad"),
