@@ -40,7 +40,6 @@ coverage: $(VENV)/.stamp-test built ## which lines and branches of the package t
 # A dead link or anchor, a public name without a docstring, and an example that fails stop it.
 docs: $(VENV)/.stamp-test $(VENV)/.stamp-docs built ## the documentation as a site, in build/docs/index.html; its links and examples are tested
 	$(BIN)/python -m pytest --quiet tests/docs
-	$(BIN)/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet --fresh-env docs build/docs
 	$(BIN)/python scripts/docs.py build/docs
 
 hooks: $(VENV)/.stamp-test ## have git check every commit with this project's own tools
@@ -87,7 +86,8 @@ nightly: $(VENV)/.stamp-test $(VENV)/.stamp-nightly built browser ## what takes 
 	$(MAKE) dist ARGS=--twice
 	$(MAKE) firefox
 
-dist: $(VENV)/.stamp-release ## sdist, wheel and SBOM of the last commit, in dist/: make dist ARGS=--twice compares two builds
+# The API reference needs every framework.
+dist: $(VENV)/.stamp-release $(VENV)/.stamp-test $(VENV)/.stamp-docs built ## sdist, wheel and SBOM of the last commit, in dist/: make dist ARGS=--twice compares two builds
 	$(BIN)/python scripts/release.py $(ARGS)
 
 firefox: $(VENV)/.stamp-test built ## the tour of the tab in Firefox, light and dark; skipped where there is no Firefox
@@ -104,7 +104,7 @@ walkthrough: $(VENV)/.stamp-test built browser ## take the pictures of docs/walk
 	$(BIN)/python scripts/walkthrough.py $(ARGS)
 
 clean: ## remove what was built and cached; keeps the environment and logs
-	rm -rf build dist *.egg-info frontend/src/api/contract.ts tensorboard_activis/serve/static tensorboard_activis/export/static tensorboard_activis/activis_pb2.py tensorboard_activis/activis_pb2.pyi \
+	rm -rf build dist *.egg-info frontend/src/api/contract.ts tensorboard_activis/serve/static tensorboard_activis/serve/docs tensorboard_activis/export/static tensorboard_activis/activis_pb2.py tensorboard_activis/activis_pb2.pyi \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis tests/browser/failures gallery
 	find tensorboard_activis tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
 

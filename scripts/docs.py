@@ -1,11 +1,16 @@
-"""Checks a built documentation site: every public name is in its API reference, with what its docstring says.
+"""Builds the documentation site, and puts it where the plugin serves it from. A warning of Sphinx's fails it.
 
 python scripts/docs.py build/docs
+
+Every public name must be in its API reference, with what its docstring says. The same sources give the same bytes.
 """
 
 import importlib
 import inspect
+import os
 import re
+import shutil
+import subprocess
 import sys
 import typing
 from collections.abc import Iterator
@@ -15,12 +20,16 @@ from typing import Any
 
 from sphinx.util.inventory import InventoryFile
 
-from tensorboard_activis import errors, open_run
-from tensorboard_activis.query.run import Run
-from tensorboard_activis.query.snapshot import Snapshot
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.shipped_docs import ship  # noqa: E402
+from tensorboard_activis import errors, open_run  # noqa: E402
+from tensorboard_activis.query.run import Run  # noqa: E402
+from tensorboard_activis.query.snapshot import Snapshot  # noqa: E402
 
 PACKAGE = "tensorboard_activis"
-GUIDE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+GUIDE = ROOT / "docs" / "python.md"
 MODULES = ("", ".ray", ".torch", ".keras", ".flax", ".lightning", ".transformers", ".errors")
 
 
@@ -59,7 +68,16 @@ def answers(member: object) -> Iterator[type]:
             yield hint
 
 
-def main(site: Path) -> int:
+def build(site: Path) -> None:
+    """Raises CalledProcessError where Sphinx warns of something."""
+    shutil.rmtree(site, ignore_errors=True)  # what an earlier build left would be shipped
+    options = ["--builder", "html", "--nitpicky", "--fail-on-warning", "--keep-going", "--quiet"]
+    command = [sys.executable, "-m", "sphinx", *options, str(ROOT / "docs"), str(site)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+
+
+def undocumented(site: Path) -> int:
+    """How many public names are missing in a built site; each is named."""
     with (site / "objects.inv").open("rb") as file:
         inventory = InventoryFile.load(file, "", lambda base, place: place)
     documented = {name for kind, names in inventory.items() if kind.startswith("py:") for name in names}
@@ -73,7 +91,15 @@ def main(site: Path) -> int:
     for name in silent:
         print(f"{name} is public and has no docstring", file=sys.stderr)
     print(f"{len(names) - len(missing)} of {len(names)} public names are documented")
-    return 1 if missing or silent else 0
+    return len(missing) + len(silent)
+
+
+def main(site: Path) -> int:
+    build(site)
+    if undocumented(site):
+        return 1
+    ship(site)
+    return 0
 
 
 if __name__ == "__main__":

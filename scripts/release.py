@@ -66,7 +66,8 @@ def run(*command: str, **environment: str) -> str:
 
 
 def build(out: Path, seconds: int) -> Path:
-    """Builds sdist and, from it, the wheel; times in them are `seconds`, a Unix time."""
+    """Builds the documentation, which the tab links to, sdist and, from it, the wheel; times in them are `seconds`, a Unix time."""
+    run(sys.executable, "scripts/docs.py", "build/docs")
     run(sys.executable, "-m", "build", "--outdir", str(out), SOURCE_DATE_EPOCH=str(seconds))
     return max(out.glob("*.whl"), key=lambda path: path.stat().st_mtime_ns)
 
@@ -84,7 +85,7 @@ def differing(first: Path, second: Path) -> list[str]:
 
 
 def sbom(wheel: Path, seconds: int) -> str:
-    """CycloneDX: the wheel, the JavaScript packages that are in it, and the Python packages that it needs, as they were checked."""
+    """CycloneDX: the wheel, the packages that are in it, and the Python packages that it needs, as they were checked."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     version = wheel.name.split("-")[1]
     bom = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_URL, hashlib.sha256(wheel.read_bytes()).hexdigest()))
@@ -108,15 +109,18 @@ def sbom(wheel: Path, seconds: int) -> str:
 
 
 def bundled(wheel: Path) -> list[Component]:
-    """The JavaScript packages whose code is in the wheel, from its notices."""
-    with ZipFile(wheel) as archive:
-        notices = archive.read("tensorboard_activis/serve/static/NOTICES.txt").decode()
+    """The packages whose code is in the wheel, from its notices: of the tab, and of the pages of the documentation."""
     parts = []
-    for full_name, version, license_id in NOTICE.findall(notices):
-        scope, _, name = full_name.rpartition("/")
-        purl = PackageURL("npm", scope or None, name, version)
-        licenses = [DisjunctiveLicense(id=license_id)]
-        parts.append(Component(name=full_name, version=version, purl=purl, bom_ref=str(purl), licenses=licenses))
+    with ZipFile(wheel) as archive:
+        for directory, registry in (("static", "npm"), ("docs", "pypi")):
+            notices = archive.read(f"tensorboard_activis/serve/{directory}/NOTICES.txt").decode()
+            for full_name, version, license_id in NOTICE.findall(notices):
+                scope, _, name = full_name.rpartition("/")
+                purl = PackageURL(registry, scope or None, name, version)
+                licenses = [DisjunctiveLicense(id=license_id)]
+                parts.append(
+                    Component(name=full_name, version=version, purl=purl, bom_ref=str(purl), licenses=licenses)
+                )
     return parts
 
 

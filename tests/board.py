@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 _SECONDS_TO_START = 300
@@ -15,20 +16,26 @@ _WITHOUT_TENSORFLOW = """
 import sys
 from types import ModuleType
 sys.modules["tensorboard.compat.notf"] = ModuleType("tensorboard.compat.notf")
+"""
+_RUN = """
 from tensorboard.main import run_main
 run_main()
 """
 
 
 @contextmanager
-def tensorboard(*flags: str, tensorflow: bool = False) -> Iterator[str]:
+def tensorboard(*flags: str, tensorflow: bool = False, docs: Path | None = None) -> Iterator[str]:
     """Starts TensorBoard with these flags and gives its address, without a slash at the end.
 
     Arguments:
         tensorflow: whether it finds TensorFlow, where that is installed.
+        docs: a directory that stands in for the built documentation.
     """
-    program = ["-m", "tensorboard.main"] if tensorflow else ["-c", _WITHOUT_TENSORFLOW]
-    with started([sys.executable, *program, "--port", "0", "--host", "localhost", *flags]) as address:
+    code = "" if tensorflow else _WITHOUT_TENSORFLOW
+    if docs is not None:
+        code += "from pathlib import Path\nfrom tensorboard_activis.serve import static_files\n"
+        code += f"static_files.DOCS = Path({str(docs)!r})\n"
+    with started([sys.executable, "-c", code + _RUN, "--port", "0", "--host", "localhost", *flags]) as address:
         yield address
 
 

@@ -25,6 +25,9 @@ import tensorboard_activis
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
+#: The documentation as pages, which is in both.
+DOCS = "tensorboard_activis/serve/docs/"
+
 pytestmark = pytest.mark.packaging
 
 
@@ -102,6 +105,11 @@ def sources() -> set[str]:
     return {name for name in listed.splitlines() if (ROOT / name).exists()}
 
 
+def pages() -> set[str]:
+    """The documentation as it was built; none in a checkout where nobody did. `make dist` fails without it."""
+    return {path.relative_to(ROOT).as_posix() for path in (ROOT / DOCS).rglob("*") if path.is_file()}
+
+
 def test_sdist_carries_sources_not_results(sdist: Path):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -110,6 +118,7 @@ def test_sdist_carries_sources_not_results(sdist: Path):
     assert wanted - names == set()
     assert sources() - names == set()
     assert [name for name in names if "node_modules" in name or "/static/" in name or "_pb2" in name] == []
+    assert {name for name in names if name.startswith(DOCS)} >= pages()
 
 
 def test_wheel_carries_results(wheel: Path):
@@ -117,6 +126,7 @@ def test_wheel_carries_results(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert sources() - names == set()
+    assert {name for name in names if name.startswith(DOCS)} == pages()
     generated = {"activis_pb2.py", "activis_pb2.pyi", "serve/static/index.js", "serve/static/NOTICES.txt", "py.typed"}
     generated |= {"export/static/tab.js", "export/static/NOTICES.txt"}
     assert {f"tensorboard_activis/{name}" for name in generated} - names == set()

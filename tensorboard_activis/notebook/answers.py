@@ -95,4 +95,4 @@ class Answers:
 @cache
 def answers_of(logdir: Location) -> Answers:
     """Those for a log directory: one reader of it, however often it is shown."""
-    return Answers(application(logdir, own_process=False))
+    return Answers(application(logdir, own_process=False, docs=False))

@@ -86,11 +86,13 @@ class Runs:
         logdir: the directory that TensorBoard was given.
         runs: those with activations.
         other_runs: names of those without.
+        docs: whether the documentation of this version is beside this route, from `docs/index.html` on.
     """
 
     logdir: str
     runs: Records[RunInfo]
     other_runs: tuple[str, ...]
+    docs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,9 @@ class _CachedRun:
 class RunList:
     """Makes the answer of the route `runs`. A run that cannot be read has a message in `problems`, and disturbs no other."""
 
-    def __init__(self, events: EventSource, editions: Editions, logdir: str, roots: list[Root]) -> None:
+    def __init__(self, events: EventSource, editions: Editions, logdir: str, roots: list[Root], docs: bool) -> None:
         self._events, self._editions = events, editions
-        self._logdir, self._roots = logdir, roots
+        self._logdir, self._roots, self._docs = logdir, roots, docs
         self._damage = DamageWatch()
         self._cache: Cache[_CachedRun] = Cache(_BYTES)
         self._encoded: tuple[Runs | None, bytes] = None, b""
@@ -194,7 +196,7 @@ class RunList:
             described[name] = replace(answer, name=name)
         every = self._events.run_names(scope)
         others = sorted((run for run in every if run not in series and run not in described), key=_natural)
-        return Runs(self._logdir, Records(RunInfo, described.values()), tuple(others))
+        return Runs(self._logdir, Records(RunInfo, described.values()), tuple(others), self._docs)
 
     def _fingerprint(self, run: str, series: Series, before: _CachedRun | None) -> _Fingerprint:
         directory = run_directory(run, self._roots)

@@ -18,6 +18,7 @@ from tensorboard_activis.serve.editions import Editions
 from tensorboard_activis.serve.event_source import Brief, Data, Entry, EventSource, RequestScope
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.reader_cache import ReaderCache
+from tensorboard_activis.serve.static_files import has_docs
 from tensorboard_activis.stores.path import Location
 
 
@@ -34,7 +35,8 @@ class Runs:
         self._events = EventSource(source)
         self._editions = Editions()
         self._readers = ReaderCache()
-        self._run_list = run_list.RunList(self._events, self._editions, self.logdir, self._roots)
+        docs = has_docs() and getattr(context.flags, "activis_docs", True)
+        self._run_list = run_list.RunList(self._events, self._editions, self.logdir, self._roots, docs)
 
     def list_runs(self, scope: RequestScope) -> run_list.Runs:
         """The answer of the route `runs`."""

@@ -1,4 +1,4 @@
-"""Serves the static files of the built front end, from one directory only."""
+"""Serves the static files of the built front end and of the built documentation, from one directory each."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,13 @@ import werkzeug
 from tensorboard_activis.serve.responses import respond
 
 ROOT = Path(__file__).parent / "static"
+#: The documentation of this version as pages; `make docs` and `make dist` put it there, and a checkout need not have it.
+DOCS = Path(__file__).parent / "docs"
+#: What its addresses begin with.
+_DOCS_PREFIX = "docs/"
 
 _TYPES = {
+    ".html": "text/html",
     ".js": "text/javascript",
     ".css": "text/css",
     ".svg": "image/svg+xml",
@@ -18,6 +23,7 @@ _TYPES = {
     ".json": "application/json",
     ".map": "application/json",
     ".txt": "text/plain",
+    ".proto": "text/plain",
 }
 #: Names with a hash of the content, and for how many seconds a browser may keep such a file: a year.
 _HASHED = re.compile(r".+-[A-Za-z0-9_-]{8}\.js")
@@ -44,9 +50,18 @@ def static_file(name: str, root: Path = ROOT) -> Path | None:
         return None
 
 
+def has_docs() -> bool:
+    """Whether the documentation was built and is there to be shown."""
+    return (DOCS / "index.html").is_file()
+
+
 def static_response(request: werkzeug.Request, name: str) -> werkzeug.Response | None:
-    """The response with a static file, or 304 when the browser has it; None when there is no such file."""
-    path = static_file(name)
+    """The response with a static file, or 304 when the browser has it; None when there is no such file.
+
+    TensorBoard's security headers are on all of them: a page of the documentation runs scripts of its own server alone, and
+    none that are written in the page.
+    """
+    path = static_file(name.removeprefix(_DOCS_PREFIX), DOCS) if name.startswith(_DOCS_PREFIX) else static_file(name)
     if path is None:
         return respond(request, NOT_BUILT, "text/javascript") if name == "index.js" else None
     status = path.stat()

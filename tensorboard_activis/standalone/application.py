@@ -37,7 +37,7 @@ _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECAS
 
 
 def application(
-    logdir: Location, reload_seconds: float = 5.0, loopback: bool = True, own_process: bool = True
+    logdir: Location, reload_seconds: float = 5.0, loopback: bool = True, own_process: bool = True, docs: bool = True
 ) -> Application:
     """The WSGI application; a thread of it reads the log directory again and again.
 
@@ -48,6 +48,7 @@ def application(
             127.0.0.1, and would read what is logged (DNS rebinding).
         own_process: nothing else runs in this process. In one of the user's, code of theirs may use TensorBoard with TensorFlow
             later.
+        docs: the tab may link to the documentation: a browser can open what this answers as pages.
     """
     leave_out = own_process or "tensorflow" not in sys.modules
     if leave_out:
@@ -65,6 +66,7 @@ def application(
     CorePluginLoader().define_flags(parser)
     flags = parser.parse_args(["--logdir", str(logdir), "--reload_interval", str(reload_seconds)])
     flags.samples_per_plugin = {}
+    flags.activis_docs = docs
     if reload_seconds == 0:
         flags.reload_task = "blocking"
     loader = ActiVisLoader()

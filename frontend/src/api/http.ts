@@ -35,6 +35,7 @@ export function httpSource(base: string): Source {
   const arrays = <T>(route: string, parameters: Parameters, signal: AbortSignal, name: keyof Answers): Promise<T> =>
     numbers(route, parameters, signal, (buffer) => decode<T>(buffer, name));
   return {
+    docs: `${base}docs/`,
     runs: (signal) => json("runs", {}, signal),
     graph: (run, signal) => json("graph", { run }, signal),
     snapshot: (at, signal) => json("snapshot", { ...at }, signal),

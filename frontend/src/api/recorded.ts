@@ -49,7 +49,7 @@ const mentionedIn =
 
 /** The answers that are recorded in these packs. */
 export function recordedSource(made: Manifest, packs: Packs): Source {
-  const runs: Runs = { logdir: "", runs: [made.run], other_runs: [] };
+  const runs: Runs = { logdir: "", runs: [made.run], other_runs: [], docs: false };
   const of = ({ step }: SnapshotRef): Promise<Pack> => packs(`step/${step}`);
   const named = (kind: string, { step }: SnapshotRef, layer: string, ...more: unknown[]): Promise<Pack> =>
     packs([kind, step, made.layers.indexOf(layer), ...more].join("/"));
@@ -102,6 +102,7 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
   };
 
   return {
+    docs: "",
     runs: async () => runs,
     graph: async () => json<Graph>(await packs("run"), "graph"),
     health: async () => decode<TrainingHealth>((await packs("run")).get("health"), "TrainingHealth"),

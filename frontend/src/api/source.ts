@@ -84,6 +84,8 @@ export interface HistoryPart {
  * ApiError.
  */
 export interface Source {
+  /** Where the pages of the documentation are, if the list of runs says that they are there. */
+  docs: string;
   runs(signal: AbortSignal): Promise<Runs>;
   graph(run: string, signal: AbortSignal): Promise<Graph>;
   snapshot(at: SnapshotRef, signal: AbortSignal): Promise<Snapshot>;

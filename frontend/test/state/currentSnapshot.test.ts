@@ -23,6 +23,7 @@ const info = (step: number, wall_time: number, problem: string | null = null): S
 const there = (...named: [string, StepInfo[]][]): Runs => ({
   logdir: "logs",
   other_runs: [],
+  docs: false,
   runs: named.map(([name, steps]) => ({ name, problems: [], health: null, steps })),
 });
 

@@ -5,6 +5,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { placeBeside } from "../../layout/tooltipPlace";
 import { explained, help, leave, stay } from "../../state/help";
 import "../../lib/laterStyles";
+import { Docs, termPage } from "./Docs";
 import { GLOSSARY } from "./glossary";
 
 /** Unlike other tooltips it stays while the pointer is on it, so that its link can be reached. */
@@ -29,7 +30,9 @@ export function Explanation(): JSX.Element | null {
       onPointerEnter={stay}
       onPointerLeave={leave}
     >
-      <b>{title}</b>
+      <b>
+        <Docs page={termPage(title)}>{title}</Docs>
+      </b>
       <p>{short}</p>
       {more && <p class="second">{more}</p>}
       <button

@@ -4,8 +4,10 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { mapColour } from "../../draw/colormap";
+import { runs } from "../../state/currentSnapshot";
 import { help, type TermName } from "../../state/help";
 import { Icon, IconButton } from "../controls/Icon";
+import { Docs, termPage } from "./Docs";
 import { GLOSSARY } from "./glossary";
 import "../../lib/laterStyles";
 import { KEYS, WAYS } from "./keys";
@@ -30,7 +32,6 @@ export function HelpSheet(): JSX.Element {
     const { title, short, more } = GLOSSARY[name];
     return fits(title, short, more);
   });
-  const groups = KEYS.map(({ title, keys }) => ({ title, keys: keys.filter((key) => fits(key.does, ...key.keys)) }));
   return (
     <aside
       ref={sheet}
@@ -44,6 +45,7 @@ export function HelpSheet(): JSX.Element {
     >
       <header class="help-header">
         <h2>Help</h2>
+        {runs.value?.docs && <Docs page="index.html">Documentation</Docs>}
         <span class="spring" />
         <label class="help-search">
           <Icon name="search" size={14} />
@@ -60,11 +62,14 @@ export function HelpSheet(): JSX.Element {
       </header>
       <div class="help-body" tabIndex={0} role="group" aria-label="Keys, marks and terms">
         <div class="help-keys">
-          {groups.map(
-            ({ title, keys }) =>
+          {KEYS.map(({ title, page, keys: all }) => {
+            const keys = all.filter((key) => fits(key.does, ...key.keys));
+            return (
               keys.length > 0 && (
                 <section key={title}>
-                  <h3>{title}</h3>
+                  <h3>
+                    <Docs page={page}>{title}</Docs>
+                  </h3>
                   <dl>
                     {keys.map(({ keys: names, does }) => (
                       <div key={does}>
@@ -78,8 +83,9 @@ export function HelpSheet(): JSX.Element {
                     ))}
                   </dl>
                 </section>
-              ),
-          )}
+              )
+            );
+          })}
         </div>
         {words === "" && (
           <div>
@@ -88,12 +94,17 @@ export function HelpSheet(): JSX.Element {
           </div>
         )}
         <section class="help-terms">
-          <h3>Terms</h3>
+          <h3>
+            <Docs page="terms.html">Terms</Docs>
+          </h3>
           {terms.map((name) => {
             const { title, short, more } = GLOSSARY[name];
             return (
               <p key={name} data-entry={name} class={name === term ? "here" : ""}>
-                <b>{title}</b>: {short} {more && <span class="second">{more}</span>}
+                <b>
+                  <Docs page={termPage(title)}>{title}</Docs>
+                </b>
+                : {short} {more && <span class="second">{more}</span>}
               </p>
             );
           })}
@@ -138,9 +149,11 @@ function Ways(): JSX.Element {
   return (
     <section class="help-ways">
       <h3>Three questions to start with</h3>
-      {WAYS.map(({ question, answer }) => (
+      {WAYS.map(({ question, page, answer }) => (
         <p key={question}>
-          <b>{question}</b>
+          <b>
+            <Docs page={page}>{question}</Docs>
+          </b>
           <br />
           <span class="second">{answer}</span>
         </p>

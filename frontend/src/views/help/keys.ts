@@ -2,12 +2,15 @@
 
 interface Keys {
   title: string;
+  /** Of the documentation: what the view shows. */
+  page: string;
   keys: { keys: string[]; does: string }[];
 }
 
 export const KEYS: readonly Keys[] = [
   {
     title: "Anywhere",
+    page: "learn/index.html",
     keys: [
       { keys: ["?"], does: "open or close this sheet" },
       { keys: ["/"], does: "type an expression" },
@@ -16,6 +19,7 @@ export const KEYS: readonly Keys[] = [
   },
   {
     title: "On the step slider",
+    page: "learn/comparing.html",
     keys: [
       { keys: ["←", "→"], does: "one step back or forward" },
       { keys: ["Home", "End"], does: "the first or the last step" },
@@ -23,6 +27,7 @@ export const KEYS: readonly Keys[] = [
   },
   {
     title: "In the matrix",
+    page: "learn/matrix.html",
     keys: [
       { keys: ["↑", "↓", "←", "→"], does: "go to another cell" },
       { keys: ["A"], does: "make this row A" },
@@ -37,6 +42,7 @@ export const KEYS: readonly Keys[] = [
   },
   {
     title: "In the graph",
+    page: "learn/ladder.html",
     keys: [
       { keys: ["↑", "↓"], does: "go to another node" },
       { keys: ["→", "←"], does: "open or close a module" },
@@ -45,6 +51,7 @@ export const KEYS: readonly Keys[] = [
   },
   {
     title: "In the list of findings",
+    page: "learn/findings.html",
     keys: [
       { keys: ["↑", "↓"], does: "go to another finding, and show what it rests on" },
       { keys: ["Enter"], does: "open it: its rows, layer, step and instances" },
@@ -53,6 +60,7 @@ export const KEYS: readonly Keys[] = [
   },
   {
     title: "In the health map",
+    page: "python.html#training-health",
     keys: [
       { keys: ["↑", "↓", "←", "→"], does: "go to another layer or step" },
       { keys: ["Enter"], does: "show the nearest snapshot" },
@@ -61,6 +69,7 @@ export const KEYS: readonly Keys[] = [
   },
   {
     title: "In a projection",
+    page: "learn/projection.html",
     keys: [
       { keys: ["↑", "↓", "←", "→"], does: "go to another instance" },
       { keys: ["Enter"], does: "add the instance as a row" },
@@ -73,14 +82,17 @@ export const KEYS: readonly Keys[] = [
 export const WAYS = [
   {
     question: "Where do two classes differ?",
+    page: "learn/sorting.html",
     answer: "Point at a row and click A; point at another and click B. The neurons that tell them apart come first.",
   },
   {
     question: "Why is this one wrong?",
+    page: "learn/why_not.html",
     answer: "Click it anywhere. “Why not” lists the neurons that set it apart from its own class.",
   },
   {
     question: "How do these differ from the rest?",
+    page: "learn/subsets.html",
     answer: "Type an expression, or draw around them in a projection. Then click Add as row.",
   },
 ];
