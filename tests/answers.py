@@ -184,6 +184,10 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
             )
             for scale in ("z", "unit", "raw")
         },
+        "matrix-drawn.safetensors": (
+            "matrix",
+            at | {"layer": "stem", "rows": rows, "quantized": "mean", "scale": "z", "drawn": [5, 0, 2]},
+        ),
         "projection.safetensors": ("projection", at | {"layer": "head", "method": "pca"}),
         "table.json": ("table", at | {"order": "score", "descending": True, "limit": 5}),
         "groups.json": ("groups", at | {"by": "prediction"}),

@@ -64,6 +64,7 @@ def activation_matrix(
         statistics=statistic.parse_statistics(parameters.structure("statistics")),
         window=quantized.parse_window(parameters.structure("window"), snapshot.layer(layer).info.neurons),
         quantized=None if quantized_statistic is None else statistic.parse_statistic(quantized_statistic, "quantized"),
+        drawn=rows.parse_positions(parameters.structure("drawn"), len(matrix_rows)),
         bounds=quantized.parse_bounds(parameters.structure("bounds")),
         scale=scales.parse_scale(parameters.optional_string("scale")),
     )

@@ -260,8 +260,8 @@ def test_order_statistic_scale_and_tooltip(
     assert (tmp_path / "svg").read_text().count("<rect") > 480
 
 
-def write_large(log_dir: Path, classes: int, neurons: int) -> np.ndarray:
-    """A run of three instances per class; returns the means, [classes, neurons]."""
+def write_large(log_dir: Path, classes: int, neurons: int, centres: np.ndarray | float = 0.0) -> np.ndarray:
+    """A run of three instances per class, around their centres [classes, neurons]; returns the means, [classes, neurons]."""
     random = np.random.default_rng(1)
     shape = schema.Shape((-1, neurons))
     nodes = (
@@ -276,7 +276,9 @@ def write_large(log_dir: Path, classes: int, neurons: int) -> np.ndarray:
         strict=True,
     )
     labels = np.repeat(np.arange(classes), 3)
-    values = random.normal(size=(labels.size, neurons)).astype(np.float16).astype(np.float32)
+    values = random.normal(size=(labels.size, neurons))
+    values += np.repeat(np.broadcast_to(centres, (classes, neurons)), 3, axis=0)
+    values = values.astype(np.float16).astype(np.float32)
     scores = np.eye(classes, dtype=np.float32)[labels]
     with log.guard(1), log.snapshot(1) as evaluation:
         evaluation.add(BatchRecord({"wide": values}, labels=labels, outputs=scores))

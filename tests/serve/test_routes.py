@@ -167,6 +167,11 @@ def test_cells_on_a_scale(client: Client) -> None:
     np.testing.assert_allclose((drawn["quantized"] - 128.0) / 127 * scale["end"], z, atol=scale["end"] / 250)
     window, _ = client.numbers("matrix", **question, quantized="mean", scale="z", window=[1, 3])
     assert np.array_equal(window["quantized"], drawn["quantized"][:, drawn["order"][1:3]])
+    some, part = client.numbers("matrix", **question, quantized="mean", scale="z", drawn=[2, 0])
+    assert np.array_equal(some["quantized"], drawn["quantized"][[2, 0]])
+    assert some["drawn"].tolist() == [2, 0]
+    assert (part["scale"], len(part["rows"]), len(some["n"])) == (scale, 3, 3)
+    assert client.error("matrix", **question, quantized="mean", drawn=[3])[0] == 400
     assert client.numbers("matrix", **question, quantized="active", scale="raw")[1]["scale"]["end"] == 1
     assert client.error("matrix", **question, quantized="mean", scale="log")[0] == 400
 

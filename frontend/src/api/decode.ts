@@ -67,12 +67,13 @@ export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
   if (rows.length !== count) throw missing("rows in its metadata");
   return {
     count,
-    neurons: count > 0 ? (drawn?.quantized ?? statistics.mean ?? NOTHING).length / count : 0,
+    neurons: count > 0 ? (drawn?.quantized ?? statistics.mean ?? NOTHING).length / (drawn?.drawn ?? n).length : 0,
     statistics,
     n,
     order,
     effect,
     quantized: drawn?.quantized ?? null,
+    drawn: drawn?.drawn,
     scale: drawn?.scale ?? null,
     offset: drawn?.offset ?? null,
     factor: drawn?.factor ?? null,

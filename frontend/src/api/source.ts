@@ -62,12 +62,13 @@ export interface SnapshotRef {
 
 /**
  * `prefix`: computed from that many first instances only, and marked so; `scale`: colour levels on that scale instead
- * of numbers; `window`: only these neurons, in index order; `rows_of`: the rows are those of that snapshot, with its
- * instances matched by id.
+ * of numbers; `drawn`: of the rows at these positions; `window`: only these neurons, in index order; `rows_of`: the
+ * rows are those of that snapshot, with its instances matched by id.
  */
 export interface MatrixPart {
   prefix?: number | undefined;
   scale?: MatrixScaleKind | undefined;
+  drawn?: number[] | undefined;
   window?: [number, number] | undefined;
   rows_of?: SnapshotRef | undefined;
 }

@@ -48,6 +48,8 @@ export interface Matrix {
   effect: Float32Array | null;
   /** Instead of the statistics: bytes [rows, neurons] in index order, and their scale. */
   quantized: Uint8Array | null;
+  /** The rows that `quantized` has, by their positions; absent: all. */
+  drawn?: Int32Array | undefined;
   scale: ColourScale | null;
   /** How values come onto that scale: (value − offset) × factor, by index of the neuron; null: 0 and 1. */
   offset: Float32Array | null;

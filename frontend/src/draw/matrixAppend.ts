@@ -17,6 +17,7 @@ export function withRow(matrix: Matrix, added: Matrix, statistic: string): Matri
   return {
     ...matrix,
     count: matrix.count + 1,
+    drawn: matrix.drawn && Int32Array.of(...matrix.drawn, matrix.count),
     n: Float64Array.of(...matrix.n, added.n[0] ?? 0),
     rows: [...matrix.rows, ...added.rows],
     statistics,

@@ -3,7 +3,7 @@
 import type { Block, ColumnView } from "../layout/matrix";
 import { visibleRows } from "../layout/matrix";
 import { mapIndex, mapPixels } from "./colormap";
-import { MISSING, type Pyramid } from "./matrixPyramid";
+import { ABSENT, MISSING, type Pyramid } from "./matrixPyramid";
 import { tokens } from "./theme";
 
 /** Range of sorted positions [from, end) under each device pixel of the width. Edges are at device pixels. */
@@ -21,10 +21,16 @@ export function columnRanges(view: ColumnView, neurons: number, pixels: number):
   return ranges;
 }
 
-/** 256 colours by level + 128; missing values are transparent, so that the hatching shows. */
+/**
+ * Colours by level + 128; missing values are transparent, so that the hatching shows, and absent ones have the colour
+ * of zero until they are there.
+ */
 function colours(): Uint32Array {
   const map = mapPixels.value;
-  return Uint32Array.from({ length: 256 }, (_, i) => (i - 128 === MISSING ? 0 : map[mapIndex((i - 128) / 127)]!));
+  return Uint32Array.from({ length: 257 }, (_, i) => {
+    const level = i - 128;
+    return level === MISSING ? 0 : map[mapIndex(level === ABSENT ? 0 : level / 127)]!;
+  });
 }
 
 interface Picture {

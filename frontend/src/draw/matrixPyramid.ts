@@ -4,6 +4,8 @@ import { type MatrixScale, onScale } from "./matrixScale";
 
 /** Level of a value that is not finite. Other levels are −127 to 127. */
 export const MISSING = -128;
+/** In place of a level: the row's bytes are not there yet. */
+export const ABSENT = 128;
 
 /**
  * Level 0 is a row in sorted order, as bytes; each further level holds of two neighbours the one farther from zero.
@@ -18,6 +20,8 @@ export class Pyramid {
     readonly values: Float32Array | Uint8Array,
     readonly order: Int32Array,
     readonly scale: MatrixScale,
+    /** The rows that `values` has; all without it. */
+    readonly drawn?: Int32Array,
   ) {
     for (let size = order.length; size > 1; size = (size + 1) >> 1) this.#starts.push(this.#starts.at(-1)! + size);
   }
@@ -26,9 +30,11 @@ export class Pyramid {
     return this.order.length;
   }
 
-  /** The value farthest from zero among the row's sorted positions `from` to `end` (exclusive). */
+  /** The value farthest from zero among the row's sorted positions `from` to `end` (exclusive), or ABSENT. */
   peak(row: number, from: number, end: number): number {
-    this.#rows[row] ??= this.#make(row);
+    const at = this.drawn && !this.#rows[row] ? this.drawn.indexOf(row) : row;
+    if (at < 0) return ABSENT;
+    this.#rows[row] ??= this.#make(at);
     const levels = this.#rows[row];
     const level = end - from <= 1 ? 0 : Math.min(31 - Math.clz32(end - from), this.#starts.length - 1);
     const start = this.#starts[level]!;

@@ -3,18 +3,22 @@
 import type { SnapshotRef } from "../api/source";
 import { ApiError, type Matrix, type RowQuery } from "../api/types";
 import { currentSource } from "./data";
+import { inThisEdition } from "./loads";
 
 const known = new Map<string, Int32Array>();
 const MOST = 100;
 
 const keyOf = ({ run, step }: SnapshotRef, layer: string, rows: RowQuery[]): string =>
-  JSON.stringify([run, step, layer, rows]);
+  inThisEdition(JSON.stringify([run, step, layer, rows]));
 
-/** Keeps the order of a clustered matrix for other steps. */
+/** Keeps the order of a clustered matrix, for other steps and for other questions about this one. */
 export function keepOrder(at: SnapshotRef, layer: string, rows: RowQuery[], { order }: Matrix): void {
   if (known.size >= MOST) known.clear();
   known.set(keyOf(at, layer, rows), order);
 }
+
+export const keptOrder = (at: SnapshotRef, layer: string, rows: RowQuery[]): Int32Array | undefined =>
+  known.get(keyOf(at, layer, rows));
 
 /**
  * The order of the clusters at another step, [neurons]; null where that step does not have them. The rows are those of
@@ -27,7 +31,7 @@ export async function orderAt(
   rows: RowQuery[],
   abort: AbortSignal,
 ): Promise<Int32Array | null> {
-  const kept = known.get(keyOf(at, layer, rows));
+  const kept = keptOrder(at, layer, rows);
   if (kept) return kept;
   try {
     const part = { window: [0, 1] as [number, number], rows_of: here };

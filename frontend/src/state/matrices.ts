@@ -3,7 +3,7 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import type { Matrix, MatrixScaleKind, RowQuery, SortQuery } from "../api/types";
-import { keepOrder, orderAt } from "./clusterOrder";
+import { keepOrder, keptOrder, orderAt } from "./clusterOrder";
 import { comparedSnapshot } from "./currentSnapshot";
 import { currentSource, isLayerCompared, isOrderPending, layers, rows, shownSnapshot, snapshot } from "./data";
 import { openLayers, scaleOf, sort } from "./derived";
@@ -12,7 +12,7 @@ import { type Row, rowKey } from "./rowKeys";
 import { rowQuery, type Sort } from "./rows";
 import { statistic, statisticInfo } from "./statistics";
 import { shownExpression, typedRow } from "./typed";
-import { orderStep } from "./view";
+import { orderStep, panel } from "./view";
 
 export interface MatrixQuery extends SnapshotRef {
   layer: string;
@@ -24,6 +24,8 @@ export interface MatrixQuery extends SnapshotRef {
   statistic: string;
   /** Requests colour levels on this scale instead of numbers. */
   scale?: MatrixScaleKind;
+  /** Only of the rows at these positions; order, scale and all else are of all rows. */
+  drawn?: number[];
   /** Only these neurons. */
   window?: [number, number];
   /** The rows are those of this snapshot. */
@@ -32,6 +34,9 @@ export interface MatrixQuery extends SnapshotRef {
 
 /** Larger matrices are sent as colour levels on the server's scale; the number of a cell is requested on hover. */
 const MOST_NUMBERS = 65_536;
+/** Of even larger ones only the first rows are sent, of single instances and of sets, until somebody scrolls. */
+const MOST_LEVELS = 4 * MOST_NUMBERS;
+export const FIRST_ROWS = 128;
 /** Time on a cell before its number is requested. */
 const REST_MS = 40;
 
@@ -43,17 +48,21 @@ const FEW = 4;
 
 const matrices = new Requests(
   async (
-    { layer, rows, sort, order_of, statistic: shown, scale, window, rows_of, ...where }: MatrixQuery,
+    { layer, rows, sort, order_of, statistic: shown, scale, drawn, window, rows_of, ...where }: MatrixQuery,
     abort,
     onFirstAnswer: (first: Matrix) => void,
   ): Promise<Matrix> => {
     const order =
-      order_of === undefined ? null : await orderAt({ run: where.run, step: order_of }, where, layer, rows, abort);
+      order_of !== undefined
+        ? await orderAt({ run: where.run, step: order_of }, where, layer, rows, abort)
+        : sort.by === "clustered" && !window && keptOrder(where, layer, rows);
     const request = async (prefix?: number): Promise<Matrix> => {
-      const part = { prefix, scale, window, rows_of };
+      const part = { prefix, scale, drawn, window, rows_of };
       const by: SortQuery = order ? { by: "index" } : sort;
       const answer = await currentSource().matrix(where, layer, rows, by, shown, abort, part);
-      return order?.length === answer.neurons ? { ...answer, order, orderOf: order_of! } : answer;
+      return order && order.length === answer.neurons
+        ? { ...answer, order, ...(order_of !== undefined && { orderOf: order_of }) }
+        : answer;
     };
     if (window) {
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
@@ -73,7 +82,7 @@ function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | nu
   if (!place || rows.value.length === 0 || isOrderPending.value) return null;
   const info = layers.value.get(layer);
   // Comparisons need numbers.
-  const drawn = info && rows.value.length * info.neurons > MOST_NUMBERS && !comparedSnapshot.value;
+  const cells = info && !comparedSnapshot.value ? rows.value.length * info.neurons : 0;
   const [by, made] = [sortQuery(sort.value, rows.value), orderStep.value];
   return {
     ...place,
@@ -82,8 +91,16 @@ function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | nu
     sort: by,
     ...(by.by === "clustered" && made !== null && made !== place.step && { order_of: made }),
     statistic: statistic.value,
-    ...(drawn && { scale: scaleOf(info) }),
+    ...(cells > MOST_NUMBERS && { scale: scaleOf(info!) }),
+    ...(cells > MOST_LEVELS && !panel(layer).scrolled.value && firstRows(rows.value)),
   };
+}
+
+/** The rows that are seen before anybody scrolls; nothing where these are all. */
+function firstRows(shown: Row[]): { drawn?: number[] } {
+  const left: [number, number] = [FIRST_ROWS, FIRST_ROWS];
+  const drawn = shown.flatMap(({ kind }, at) => (left[kind === "instance" ? 0 : 1]-- > 0 ? [at] : []));
+  return drawn.length < shown.length ? { drawn } : {};
 }
 
 /** The sorting as the server's query; by index if it refers to a row that is not shown (any more). */
@@ -144,12 +161,3 @@ export const clustersOf: ReadonlySignal<number | null> = computed(() => {
   }
   return null;
 });
-
-/** All numbers of such a matrix, for saving, in the order in which it is shown. */
-export async function allNumbers(
-  { run, step, layer, rows: rowQueries, sort: by, statistic: shown }: MatrixQuery,
-  order: Int32Array,
-): Promise<Matrix> {
-  const signal = new AbortController().signal;
-  return { ...(await currentSource().matrix({ run, step }, layer, rowQueries, by, shown, signal)), order };
-}

@@ -95,6 +95,8 @@ export interface PanelState {
   zoom: Signal<Zoom>;
   /** Of the matrix; null: all of them. */
   columns: Signal<ColumnView | null>;
+  /** Whether other rows of the matrix than the first ones are in sight, or soon may be. */
+  scrolled: Signal<boolean>;
   /** The row that is spread over the steps below the matrix; null: none. */
   over: Signal<RowKey | null>;
 }
@@ -111,6 +113,7 @@ export function panel(layer: string): PanelState {
       colour: signal<ColourBy>("label"),
       zoom: signal(WHOLE),
       columns: signal(null),
+      scrolled: signal(false),
       over: signal(null),
     };
     panels.set(layer, state);

@@ -40,8 +40,8 @@ import {
   type Table,
   type Vocabulary,
 } from "../../src/api/types";
-import { levelOf, quantise } from "../../src/draw/matrixPyramid";
-import { matrixScale, onScale } from "../../src/draw/matrixScale";
+import { ABSENT, levelOf, Pyramid, quantise } from "../../src/draw/matrixPyramid";
+import { drawnScale, matrixScale, onScale } from "../../src/draw/matrixScale";
 import { withValues } from "../../src/layout/instanceMaps";
 
 /** JSON as TypeScript infers it: no literals, and what some entries of a list lack is undefined in them. */
@@ -226,6 +226,26 @@ describe("recorded answers", () => {
     const farthest = Math.max(...Array.from(cells, (byte, i) => Math.abs(levelOf(byte, scale.signed) - levels[i]!)));
     expect(farthest).toBeLessThanOrEqual(1);
     expect(new Set(levels).size).toBeGreaterThan(5);
+  });
+
+  it("some rows of a matrix have the colours that they have among all", async () => {
+    answerWith("matrix-z.safetensors");
+    const all = await ask.matrix(parameters("matrix-z.safetensors"));
+    answerWith("matrix-drawn.safetensors");
+    const some = await ask.matrix(parameters("matrix-drawn.safetensors"));
+    expect([...some.drawn!]).toEqual([5, 0, 2]);
+    expect([some.count, some.neurons, some.scale]).toEqual([all.count, all.neurons, all.scale]);
+    expect([all.drawn, some.n, some.order]).toEqual([undefined, all.n, all.order]);
+    const scale = drawnScale(all.scale!, all.count * all.neurons, all.offset, all.factor);
+    const [whole, part] = [all, some].map(
+      ({ quantized, order, drawn }) => new Pyramid(quantized!, order, scale, drawn),
+    ) as [Pyramid, Pyramid];
+    for (let row = 0; row < all.count; row++)
+      for (let place = 0; place < all.neurons; place++)
+        expect(part.peak(row, place, place + 1)).toBe(
+          [5, 0, 2].includes(row) ? whole.peak(row, place, place + 1) : ABSENT,
+        );
+    expect(whole.peak(5, 0, all.neurons)).not.toBe(whole.peak(0, 0, all.neurons));
   });
 
   it("places and finds instances", async () => {

@@ -48,6 +48,11 @@ describe("a row behind the others", () => {
     const all = withRow(drawn, one([9, 10, 10.5]), "mean");
     // z of −2, 0 and 1, of an end of 2.
     expect(Array.from(all.quantized!, (byte) => levelOf(byte, true))).toEqual([-127, 0, 127, -127, 0, 64]);
+    // Of a matrix of which some rows were sent, it is there as well.
+    expect([...withRow({ ...drawn, count: 9, drawn: Int32Array.of(4) }, one([9, 10, 10.5]), "mean").drawn!]).toEqual([
+      4, 9,
+    ]);
+    expect(all.drawn).toBeUndefined();
     const missing = withRow(drawn, one([NaN, 99, -99]), "mean").quantized!;
     expect(Array.from(missing.subarray(3), (byte) => levelOf(byte, true))).toEqual([MISSING, 127, -127]);
   });

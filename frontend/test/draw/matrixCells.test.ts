@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { columnRanges, fillPixels } from "../../src/draw/matrixCells";
 import { effectEnd } from "../../src/draw/matrixMarks";
-import { MISSING, Pyramid, quantise } from "../../src/draw/matrixPyramid";
+import { ABSENT, MISSING, Pyramid, quantise } from "../../src/draw/matrixPyramid";
 import { matrixScale } from "../../src/draw/matrixScale";
 
 function pyramid(rows: number[][], order = rows[0]!.map((_, i) => i)): Pyramid {
@@ -94,6 +94,18 @@ describe("fillPixels", () => {
     const pixels = new Uint32Array(4);
     fillPixels(pixels, [made], columnRanges({ first: 0, span: 2 }, 2, 2), [2, 0, 1], 1, 3, table);
     expect(Array.from(pixels, (index) => index - 128)).toEqual([127, -127, 0, 127]);
+  });
+});
+
+describe("a row that was not sent yet", () => {
+  it("has no value, whatever the others have, and a colour of its own", () => {
+    const [whole, order] = [pyramid([[1, -1]]), Int32Array.of(1, 0)];
+    const made = new Pyramid(Uint8Array.of(255, 1), order, whole.scale, Int32Array.of(1));
+    expect([0, 1, 2].map((row) => made.peak(row, 0, 1))).toEqual([ABSENT, -127, ABSENT]);
+    expect([0, 1, 2].map((row) => made.peak(row, 1, 2))).toEqual([ABSENT, 127, ABSENT]);
+    const [table, pixels] = [Uint32Array.from({ length: 257 }, (_, i) => i), new Uint32Array(4)];
+    fillPixels(pixels, [made], columnRanges({ first: 0, span: 2 }, 2, 2), [0, 1], 0, 2, table);
+    expect(Array.from(pixels, (index) => index - 128)).toEqual([ABSENT, ABSENT, -127, 127]);
   });
 });
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorboard_activis.query.contract import Float32Array, Uint8Array
+from tensorboard_activis.query.contract import Float32Array, Int32Array, Uint8Array
 from tensorboard_activis.query.matrix import quantized, scales, strips
 from tensorboard_activis.query.matrix.matrix import Matrix, MatrixRows, matrix
 from tensorboard_activis.query.matrix.rows import Row, reference
@@ -20,6 +20,7 @@ class QuantizedMatrix(MatrixRows):
 
     Attributes:
         quantized: [rows, columns], 0 where nothing is known, else 1 at the lower to 255 at the upper of `bounds`.
+        drawn: the rows that `quantized` has, by their positions among all, [rows of `quantized`]; None: all of them.
         statistic: the one that is drawn.
         bounds: what the bytes go from and to; without a scale, what was asked for or what the whole matrix spans, so that windows
             fit together.
@@ -29,6 +30,7 @@ class QuantizedMatrix(MatrixRows):
     """
 
     quantized: Uint8Array
+    drawn: Int32Array | None
     statistic: str
     bounds: tuple[float, float]
     scale: scales.ColourScale | None
@@ -48,6 +50,7 @@ class MatrixQuery:
         statistics: those that are wanted.
         window: places in the sorted order whose neurons are wanted; None for all.
         quantized: the statistic that is wanted as bytes instead of numbers; None for numbers.
+        drawn: positions of the rows whose bytes are wanted; None for all. Bounds, scale and order are of all rows.
         bounds: lowest and highest value of the bytes; those of the matrix when None.
         scale: of the bytes; None for the values as they are.
     """
@@ -59,6 +62,7 @@ class MatrixQuery:
     statistics: Sequence[str] = ()
     window: slice | None = None
     quantized: str | None = None
+    drawn: Sequence[int] | None = None
     bounds: tuple[float, float] | None = None
     scale: scales.ScaleKind | None = None
 
@@ -78,10 +82,11 @@ def answer_matrix(snapshot: SnapshotReader, query: MatrixQuery) -> Matrix | Quan
 def _quantize(snapshot: SnapshotReader, query: MatrixQuery, statistic: str, whole: Matrix) -> QuantizedMatrix:
     values, shown = whole.statistics[statistic], slice(None) if query.window is None else whole.order[query.window]
     scale = None if query.scale is None else _scale(snapshot, query, statistic, query.scale, values)
+    part = values if query.drawn is None else values[list(query.drawn)]
     if scale is None:
-        drawn = quantized.to_bytes(values[:, shown], query.bounds or quantized.span(values))
+        drawn = quantized.to_bytes(part[:, shown], query.bounds or quantized.span(values))
     else:
-        drawn = scales.scaled_bytes(values, scale)
+        drawn = scales.scaled_bytes(part, scale)
     return QuantizedMatrix(
         rows=whole.rows,
         n=whole.n,
@@ -90,6 +95,7 @@ def _quantize(snapshot: SnapshotReader, query: MatrixQuery, statistic: str, whol
         complete=whole.complete,
         optimal=whole.optimal,
         quantized=drawn.values if scale is None else drawn.values[:, shown],
+        drawn=None if query.drawn is None else np.array(query.drawn, np.int32),
         statistic=statistic,
         bounds=(drawn.low, drawn.high),
         scale=None if scale is None else scale.colours,

@@ -32,6 +32,21 @@ def parse_rows(rows: object) -> list[Row]:
     return [_parse_row(row) for row in rows]
 
 
+def parse_positions(positions: object, rows: int) -> list[int] | None:
+    """Positions among the rows, each once, from JSON; None when missing. Raises QueryError."""
+    if positions is None:
+        return None
+    if (
+        not isinstance(positions, list)
+        or not all(type(position) is int and 0 <= position < rows for position in positions)
+        or len(set(positions)) < len(positions)
+    ):
+        raise QueryError(
+            f"drawn must be a list of positions among the {rows} rows (0 to {rows - 1}), each once; got {_shown(positions)}."
+        )
+    return positions
+
+
 def reference(rows: Sequence[Row]) -> list[int]:
     """Positions of the rows that set a scale: the sets, unless fewer than two of them are there; then all."""
     sets = [index for index, row in enumerate(rows) if row.instance is None]

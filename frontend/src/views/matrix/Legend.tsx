@@ -3,7 +3,6 @@
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { tick } from "../../draw/format";
-import { MISSING } from "../../draw/matrixPyramid";
 import { hoveredRow } from "../../state/derived";
 import { hover } from "../../state/hover";
 import { Term } from "../controls/Term";
@@ -90,6 +89,6 @@ function hoveredShare(layer: string): number | null {
   if (row < 0) return null;
   const place = model.places[neuron] ?? 0;
   const level = model.pyramid.peak(row, place, place + 1);
-  if (level === MISSING) return null;
+  if (Math.abs(level) > 127) return null; // It is no number, or not there yet.
   return model.scale.signed ? (level / 127 + 1) / 2 : Math.max(0, level / 127);
 }

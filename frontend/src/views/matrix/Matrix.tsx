@@ -1,5 +1,6 @@
 /** The matrix of one layer: rows by neurons, on canvas. */
 
+import { effect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { RowEffects, SortQuery } from "../../api/types";
@@ -15,7 +16,7 @@ import { comparedSnapshot } from "../../state/currentSnapshot";
 import { rows } from "../../state/data";
 import { classOfNeuron, hoveredRow, outputLayers, shortName, shortOf } from "../../state/derived";
 import { clearHover, hover } from "../../state/hover";
-import { matrixOf } from "../../state/matrices";
+import { FIRST_ROWS, matrixOf } from "../../state/matrices";
 import { isInstanceKey, type RowKey } from "../../state/rowKeys";
 import { panel, selection } from "../../state/view";
 import { Loading } from "../controls/Loading";
@@ -68,9 +69,13 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
     const observer = new ResizeObserver(measure);
     observer.observe(body);
     measure();
+    const look = effect(() => {
+      panel(stage.layer).scrolled.value = isBeyond(stage);
+    });
     const stop = followRestingPointer(body, () => [stage.shape.value, stage.view.value, stage.scroll.value]);
     return () => {
       observer.disconnect();
+      look();
       stop();
       if (stage.pointed.peek()) clearHover();
     };
@@ -153,6 +158,13 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
       {stage.describedCell.value && <MatrixTooltip stage={stage} body={element.current} />}
     </div>
   );
+}
+
+/** Whether other rows than the first ones are in sight, or soon may be. */
+function isBeyond({ shape, scroll }: Stage): boolean {
+  const { pinned, subsets } = scroll.value;
+  const box = shape.value?.subsets;
+  return pinned + subsets > 0 || (box !== undefined && box.height > FIRST_ROWS * box.rowHeight);
 }
 
 /** How many pinned rows are out of sight; a click scrolls to them. */

@@ -167,7 +167,7 @@ function model(
       });
   const places = new Int32Array(matrix.neurons);
   for (const [place, neuron] of matrix.order.entries()) places[neuron] = place;
-  const pyramid = new Pyramid(values, matrix.order, scale);
+  const pyramid = new Pyramid(values, matrix.order, scale, matrix.drawn);
   return {
     matrix,
     matrixQuery: shownQuery,
@@ -224,7 +224,7 @@ export function stageOf(layer: string): Stage {
     const [spot, now] = [describedCell.value, model.value];
     const neuron = now && spot ? now.matrix.order[spot.place] : undefined;
     if (!now?.matrix.quantized || !spot || neuron === undefined) return null;
-    const { scale: _, ...cellQuery } = now.matrixQuery;
+    const { scale: _, drawn: __, ...cellQuery } = now.matrixQuery;
     const rows = [...new Set([rowAt(now, spot), now.a, now.b])].flatMap((at) => cellQuery.rows[at] ?? []);
     return rows.length > 0 ? { ...cellQuery, rows, sort: { by: "index" }, window: [neuron, neuron + 1] } : null;
   });

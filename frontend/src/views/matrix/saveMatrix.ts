@@ -4,28 +4,40 @@ import { classColour } from "../../draw/classes";
 import { mapColour } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
 import { effectEnd } from "../../draw/matrixMarks";
-import { MISSING } from "../../draw/matrixPyramid";
+import { MISSING, Pyramid } from "../../draw/matrixPyramid";
 import { tokens } from "../../draw/theme";
 import { matrixShape, placeToX, tickStep } from "../../layout/matrix";
 import { colourOf } from "../../state/colours";
 import { currentSnapshot } from "../../state/currentSnapshot";
 import { nameOf } from "../../state/derived";
-import { allNumbers } from "../../state/matrices";
 import { instanceOfKey } from "../../state/rowKeys";
+import { allLevels, allNumbers } from "../../state/wholeMatrix";
 import { csvLine, digits, saveRaster, saveSvg, saveText } from "../controls/save";
 import { type MatrixModel, nameAt, verdict } from "./matrixStage";
 
 /** The whole matrix of a layer: as a picture, or its numbers as CSV. */
 export async function saveMatrix(kind: "png" | "svg" | "csv", layer: string, model: MatrixModel): Promise<void> {
   const name = `${layer}-step-${currentSnapshot.peek()?.step ?? ""}`;
-  if (kind === "png") await saveRaster(`${name}.png`, picture(layer, model));
-  else if (kind === "svg") saveSvg(`${name}.svg`, picture(layer, model));
+  if (kind === "png") await saveRaster(`${name}.png`, picture(layer, await whole(model)));
+  else if (kind === "svg") saveSvg(`${name}.svg`, picture(layer, await whole(model)));
   else saveText(`${name}.csv`, table(await numbered(model)));
 }
 
 /** Loads the numbers of a matrix that was sent as colour levels. */
 const numbered = async (model: MatrixModel): Promise<MatrixModel> =>
   model.matrix.quantized ? { ...model, matrix: await allNumbers(model.matrixQuery, model.matrix.order) } : model;
+
+/** Loads the rows of a matrix of which only the first were sent; what is typed, behind them, is there. */
+async function whole(model: MatrixModel): Promise<MatrixModel> {
+  const { matrix, matrixQuery, typed, scale } = model;
+  if (!matrix.drawn || !matrix.quantized) return model;
+  const rows = matrixQuery.rows.slice(0, matrix.count - typed.length);
+  const all = await allLevels({ ...matrixQuery, rows });
+  const levels = new Uint8Array(matrix.count * matrix.neurons);
+  levels.set(matrix.quantized.slice(-matrix.neurons), levels.length - matrix.neurons);
+  levels.set(all.quantized ?? []);
+  return { ...model, pyramid: new Pyramid(levels, matrix.order, scale) };
+}
 
 /** One line per neuron in the order shown, one column per row. */
 export function table({ matrix, keys, statistic }: MatrixModel): string {
