@@ -1,6 +1,5 @@
 """Runs that say little or nothing: no error regions, directions, drift or duplicates, and never an exception."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -56,5 +55,4 @@ def test_nothing_is_said_and_nothing_raised(tmp_path: Path, name: str, values: s
     for one in findings:
         assert one.kind not in ("error-region", "concept", "drift", "duplicates")
         assert 0 <= one.strength <= 1
-        # No p without the count that it is of.
-        assert one.p is None or re.search(r"p = \.\d+ over [\d,]+ ", one.sentence), one.sentence
+        assert one.p is None, "nothing is planted; test_p_values.py has bad data with a fault"
