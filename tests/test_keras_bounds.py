@@ -97,7 +97,7 @@ def test_without_a_bound_it_is_refused_before_training(tmp_path, make):
         ConfigurationError, match=r"endless|only once.*Say how many batches.*steps=10.*validation_steps"
     ):
         network.fit(X, Y, verbose=0, callbacks=[callback])
-    assert all(map(np.array_equal, before, network.get_weights()))
+    assert all(np.array_equal(one, other) for one, other in zip(before, network.get_weights(), strict=True))
     with pytest.raises(ConfigurationError, match="steps=10"):
         callback.log(1)
     callback.close()
@@ -218,5 +218,5 @@ def test_reading_the_training_data_draws_nothing_from_them(tmp_path, make):
         callbacks = [ActiVisCallback(tmp_path, data, strict=True)] if name == "with" else []
         network.fit(data, epochs=3, verbose=0, callbacks=callbacks, shuffle=False)
         trained.append(network.get_weights())
-    assert all(map(np.array_equal, *trained))
+    assert all(np.array_equal(one, other) for one, other in zip(*trained, strict=True))
     assert open_run(tmp_path).latest.record.seen == 64

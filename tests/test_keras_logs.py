@@ -119,7 +119,7 @@ def test_names_and_values_are_those_of_evaluate(tmp_path, case):
                 assert history[name][-1] == pytest.approx(value, abs=1e-5), name
                 assert after.logs[-1][name] == history[name][-1]
                 assert len(history[name]) == 3
-    assert all(map(np.array_equal, *trained))
+    assert all(np.array_equal(one, other) for one, other in zip(*trained, strict=True))
     assert len(open_run(tmp_path).steps) == 3
 
 

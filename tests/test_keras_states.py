@@ -129,7 +129,7 @@ def test_training_of_a_model_that_is_not_built_is_bit_identical(tmp_path, kind, 
         after.append(
             (random.random(), keras.initializers.RandomNormal().seed, np.asarray(keras.random.uniform((3,))).tolist())
         )
-    assert all(map(np.array_equal, *trained))
+    assert all(np.array_equal(one, other) for one, other in zip(*trained, strict=True))
     assert after[0] == after[1]
     assert len(open_run(tmp_path).steps) == 2
 
@@ -165,7 +165,7 @@ def test_states_go_on_from_batch_to_batch_as_in_predict(tmp_path, eagerly):
     before = states_of(model)
     callback.log(99)
     callback.close()
-    assert all(map(np.array_equal, before, states_of(model)))
+    assert all(np.array_equal(one, other) for one, other in zip(before, states_of(model), strict=True))
     expected = keras.Model(model.inputs, [model.get_layer(name).output for name in names]).predict(
         X, batch_size=16, verbose=0
     )

@@ -54,6 +54,7 @@ def test_gradients_and_updates_are_those_of_the_whole_batch(two: Path, kind: str
 def test_training_is_the_same_with_and_without(two: Path, kind: str) -> None:
     for rank in range(2):
         one, other = (torch.load(two / f"{kind}-{health}" / f"state-{rank}") for health in (1, False))
+        assert one.keys() == other.keys() > set()
         assert all(torch.equal(one[name], other[name]) for name in one)
     assert open_run(two / f"{kind}-1").steps == [STEPS]
 

@@ -51,5 +51,6 @@ def test_the_trainers_evaluation_set_on_two_processes(trained: Path, name: str) 
 def test_training_is_bit_identical_with_and_without(trained: Path) -> None:
     for rank in range(2):
         (with_it, ends), (without, others) = (torch.load(trained / f"set-{rank}-{number}") for number in (1, 0))
+        assert with_it.keys() == without.keys() > set()
         assert all(torch.equal(with_it[name], without[name]) for name in with_it)
         assert torch.equal(ends, others)

@@ -23,7 +23,9 @@ def test_an_installation_that_is_well(capsys: pytest.CaptureFixture[str]) -> Non
     assert lines[-1] == "All is well."
     assert "TensorBoard starts, sees the plugin, and the tab is built" in lines
     versions = dict(line.split() for line in lines if line.startswith("  ") and len(line.split()) == 2)
-    for text in metadata.requires("tensorboard-activis") or []:
+    required = metadata.requires("tensorboard-activis")
+    assert required
+    for text in required:
         requirement = Requirement(text)
         if requirement.marker is None:
             assert versions[requirement.name] == metadata.version(requirement.name)

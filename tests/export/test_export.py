@@ -59,6 +59,7 @@ def test_every_instance_has_its_row_its_picture_and_its_details(whole: Exported,
     assert [row["id"] for row in rows] == snapshot.instances.column("id").to_pylist()
     assert [row["row"] for row in rows] == list(range(17))
     assert [row["note/1"] for row in rows] == snapshot.instances.column("note/1").to_pylist()
+    assert len(whole.manifest["contents"]["5"]) == 17
     for index, name in enumerate(whole.manifest["contents"]["5"]):
         assert (whole.directory / name).read_bytes() == snapshot.content(index)[1]
     for index in range(17):

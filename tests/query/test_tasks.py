@@ -129,6 +129,7 @@ def test_lists_of_labels(snapshot: SnapshotReader) -> None:
     detail = neuron(snapshot, "head", 1, [Row(subset="all")])
     kept = snapshot.record.sample_size
     values = snapshot.neuron("head", 1)[:kept].astype(np.float64)
+    assert detail.classes
     for one in detail.classes:
         inside = np.array([own is not None and one.class_ in own for own in lists[:kept]])
         wins = [(a > b) + (a == b) / 2 for a in values[inside] for b in values[~inside]]

@@ -62,7 +62,8 @@ def test_a_class_among_several(client: Client) -> None:
     assert {one["value"] for one in label["values"]} == set(CLASSES)
     _, found = client.numbers("where", **AT, expression='"ant" in label')
     table = client.json("table", **AT, expression='"ant" in label and not pinned')
-    assert found["count"] == table["total"]
+    assert found["count"] == table["total"] > 0
+    assert table["rows"]
     assert all("ant" in row["label"].split(", ") for row in table["rows"])
     status, error = client.error("where", **AT, expression='label == "ant"')
     assert (status, error["position"]) == (400, 9)

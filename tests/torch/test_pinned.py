@@ -168,7 +168,9 @@ def test_pinned_that_have_less(tmp_path: Path, model: nn.Linear, data: Any, pinn
         class_names=NAMES,
         columns={"whole": list(range(17)), "word": ["w"] * 17, "yes": [True] * 17},
     )
-    for row in snapshot.instances.to_pylist()[17:]:
+    rows = snapshot.instances.to_pylist()[17:]
+    assert len(rows) == len(pinned[0])
+    for row in rows:
         assert row["label"] is row["correct"] is row["word"] is row["yes"] is None
         assert row["whole"] is None or np.isnan(row["whole"])
         assert np.isnan(row["loss"])

@@ -166,6 +166,7 @@ def test_activations_that_do_not_vary(tmp_path: Path) -> None:
     apart[7] = 1, -2, 0.3
     first, second = logged(tmp_path / "one", one), logged(tmp_path / "two", {STEM: normal(20, 5), HEAD: apart})
     for answer in (movement(first, second), movement(second, first)):
+        assert [layer.name for layer in answer.layers] == [STEM, HEAD]
         for layer in answer.layers:
             assert math.isnan(layer.distance)
             assert layer.problem == "The activations do not vary over the instances, here or in the other snapshot."
