@@ -32,7 +32,7 @@ def bad_data(where: Path) -> list[Finding]:
     logits = 5 * np.eye(CLASSES, dtype=np.float32)[np.where(wrong, (labels + 1) % CLASSES, labels)]
     stem = random.normal(size=(N, 8)) + 3
     stem[:, 2], stem[::7, 3], stem[:, 4] = np.nan, np.inf, 2
-    columns = {
+    columns: dict[str, list[str | None]] = {
         "site": [None if index % 11 == 0 else one for index, one in enumerate(site)],
         "missing": [None] * N,
         "same": ["x"] * N,
