@@ -12,7 +12,7 @@ import pyarrow as pa
 ColumnKind: TypeAlias = Literal["boolean", "number", "category", "text", "list", "time"]
 #: What messages call the values of a column.
 PLURALS: dict[ColumnKind, str] = {
-    "boolean": "truth values",
+    "boolean": "booleans",
     "number": "numbers",
     "category": "categories",
     "text": "texts",

@@ -25,7 +25,7 @@ def whole_number(step: Any) -> int:
     """The int that a step stands for: a Python or numpy integer, or an array or tensor of integers that has no axes.
 
     Raises:
-        ActiVisError: it is something else, such as a truth value, a float or a text.
+        ActiVisError: it is something else, such as a boolean, a float or a text.
     """
     dtype = str(getattr(step, "dtype", ""))
     try:

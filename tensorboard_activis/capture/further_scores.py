@@ -15,7 +15,7 @@ class FurtherScores:
     """Makes columns of the outputs that have labels besides the score: `<name>_label`, `_prediction`, `_correct` and `_loss`.
 
     They mean what they mean for the task of that output, which its labels decide, and have one value per instance: numbers,
-    class indices or truth values; None where it is unknown.
+    class indices or booleans; None where it is unknown.
 
     Arguments:
         score: of the model.

@@ -65,7 +65,7 @@ class InstanceOptions(TypedDict, total=False):
     Attributes:
         id: instance ids, integers or strings: a function of a batch, or a sequence in the order of the data. An instance
             whose id came before is left out, and a note says so. None: by order, or by content where the order is not fixed.
-        columns: further columns of instances, for subset expressions and the table: a mapping of names to one number, truth value
+        columns: further columns of instances, for subset expressions and the table: a mapping of names to one number, boolean
             or text per instance in the order of the data (a data frame, say), or a function of a batch that returns such a mapping.
         audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
         pinned: more instances, in any form that the data may have, to be looked at whatever the sample: always kept and shown
@@ -302,7 +302,7 @@ def check_options(**options: Unpack[TorchOptions]) -> None:
     _check_effects(options.get("effects"), options.get("effects_share", DEFAULTS["effects_share"]))
     if options.get("effects") is not None and options.get("unit") == "position":
         raise ConfigurationError(
-            "effects= is of whole instances, and unit='position' takes each token or place for one. Leave one of them out."
+            "effects= needs whole instances, and with unit='position' each token or place is an instance. Leave one of them out."
         )
     health_interval(options.get("health", False))
     on_finding = options.get("on_finding")

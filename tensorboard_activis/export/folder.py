@@ -24,7 +24,7 @@ def check_target(directory: Path) -> None:
         elif directory.exists() or directory.is_symlink():
             raise ActiVisError(f"{directory} is a file. Name a directory that does not exist, or an empty one")
     except OSError as error:
-        raise ActiVisError(f"{directory} cannot be looked at: {error.strerror or error}") from error
+        raise ActiVisError(f"{directory} cannot be examined: {error.strerror or error}") from error
 
 
 def write_folder(directory: Path, files: Iterable[File]) -> None:

@@ -161,7 +161,7 @@ class Compiler(Context):
                 f"{self._hint(left, right)}",
             )
         if kinds == {"boolean"} and sign not in ("==", "!="):
-            self.fail(right_node, f"truth values cannot be compared with {sign}, only with == and !=")
+            self.fail(right_node, f"booleans cannot be compared with {sign}, only with == and !=")
         compared = compare(left.expression, right.expression)
         source = left.source or right.source
         if source is not None and (left.literal is not None or right.literal is not None):

@@ -37,7 +37,9 @@ def check_length(text: str) -> None:
             _refuse_length()
         if token["prefix"]:
             if "f" in token["prefix"].lower():
-                raise ExpressionError("A text may not begin with f: nothing is put into texts here.", token.start())
+                raise ExpressionError(
+                    "f before a text is not allowed: no values are put into texts here.", token.start()
+                )
         elif token["sign"] == "[":
             depth += 1
         elif token["sign"] == "]":

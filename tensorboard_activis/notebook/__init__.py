@@ -55,9 +55,9 @@ def show(
         ConfigurationError: an argument is wrong.
     """
     if isinstance(height, bool) or not isinstance(height, int) or height < LOWEST:
-        raise ConfigurationError(f"height is a number of pixels, {LOWEST} or more; got {height!r}.")
+        raise ConfigurationError(f"height must be a number of pixels, {LOWEST} or more; got {height!r}.")
     if theme not in THEMES:
-        raise ConfigurationError(f"theme is one of {', '.join(map(repr, THEMES))}; got {theme!r}.")
+        raise ConfigurationError(f"theme must be one of {', '.join(map(repr, THEMES))}; got {theme!r}.")
     logdir = location(log_dir)
     address = address_of(state)
     _check_run(logdir)

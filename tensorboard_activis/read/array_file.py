@@ -198,7 +198,7 @@ def _header(file: BinaryIO, name: str) -> Header:
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{name} has a damaged header: {error}.") from error
     if not isinstance(entries, dict):
-        raise UnreadableError(f"{name} has a header that is no JSON object.")
+        raise UnreadableError(f"{name} has a header that is not a JSON object.")
     entry = entries.pop("__metadata__", None)
     metadata = {key: text for key, text in entry.items() if isinstance(text, str)} if isinstance(entry, dict) else {}
     start = 8 + length

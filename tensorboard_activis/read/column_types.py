@@ -9,7 +9,7 @@ from tensorboard_activis.errors import UnreadableError
 
 _TYPES = pa.types
 ALLOWED = (
-    "whole numbers (at most 63 bits and a sign), float32 and float64, truth values, texts (also as categories: "
+    "whole numbers (at most 63 bits and a sign), float32 and float64, booleans, texts (also as categories: "
     "dictionary<int32, string>), pictures and sound (binary), time stamps (without a time zone or in UTC), lists of whole numbers "
     "or texts, arrays of one length of float32 or float64, and nothing but missing values (null)"
 )
@@ -63,7 +63,7 @@ def check_content(name: str, kind: pa.DataType) -> None:
     """
     if name in _CONTENT and not _CONTENT[name](kind):
         raise UnreadableError(
-            f"the column {name!r} holds {kind!s:.120}, and what is shown of an instance under this name is never that. "
+            f"the column {name!r} holds {kind!s:.120}, but this name is for the content of instances, of other types. "
             "Give the column another name, and write the table again"
         )
 

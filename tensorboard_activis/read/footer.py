@@ -83,7 +83,7 @@ def read_footer(file: BinaryIO) -> Footer:
     if tail[4:] == b"PARE":
         raise UnreadableError("it is encrypted, and such files are not read")
     if tail[4:] != _MAGIC or length > min(size - 12, _MAX_FOOTER):
-        raise UnreadableError("it is no complete Parquet file")
+        raise UnreadableError("it is not a complete Parquet file")
     end = size - 8 - length
     file.seek(end)
     fields = Compact(file.read(length)).struct()
@@ -273,4 +273,4 @@ def _text(element: dict[int, Value]) -> str:
     try:
         return as_bytes(element.get(4)).decode()
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"the name of a column is no UTF-8: {error}") from error
+        raise UnreadableError(f"the name of a column is not UTF-8: {error}") from error

@@ -24,5 +24,5 @@ def check_site(request: werkzeug.Request) -> None:
         return
     raise ForbiddenError(
         "A page of another site made this request; answers are only given to pages of this TensorBoard. "
-        "Open the address itself, or ask with a client that is no browser."
+        "Open the address itself, or use a client other than a browser."
     )

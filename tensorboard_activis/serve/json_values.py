@@ -48,7 +48,7 @@ def is_text(text: str) -> bool:
 def check_text(text: str, name: str) -> None:
     """Raises QueryError for what is no text."""
     if not is_text(text):
-        raise QueryError(f"{name} holds half of a surrogate pair, which is no text.")
+        raise QueryError(f"{name} holds half of a surrogate pair, which is not text.")
 
 
 def _check(value: object, name: str) -> None:

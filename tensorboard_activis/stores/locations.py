@@ -53,8 +53,8 @@ def _path(text: str | os.PathLike[str]) -> Path:
     path = Path(text)
     if re.search(r"[^/\\:]{2,}://", str(text)) or str(text).startswith(("://", "::")):
         raise ConfigurationError(
-            f"{without_secrets(str(text))!r} is no address of a store, nor a local path. Allowed is such as 's3://bucket/run1', "
-            "with nothing before the name of the store's protocol, or 'logs/run1'."
+            f"{without_secrets(str(text))!r} is neither the address of a store nor a local path. Give one such as "
+            "'s3://bucket/run1', with nothing before the name of the protocol, or a path such as 'logs/run1'."
         )
     if not path.anchor and _BEGINNING.fullmatch(path.parts[0] if path.parts else "") and not path.exists():
         raise ConfigurationError(

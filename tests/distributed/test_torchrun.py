@@ -108,7 +108,7 @@ def test_a_fault_in_one_process_loses_the_snapshot_and_two_processes_say_so(two:
     assert open_run(two / "fault").steps == [3]
     first, second = ((two / "fault" / f"told-{rank}").read_text() for rank in range(2))
     assert first.count("ActiVis lost the snapshot") == second.count("ActiVis lost the snapshot") == 2
-    assert "step 1; training goes on. Process 1 of 2 met a fault. ValueError: no thirteenth" in first
+    assert "step 1; training goes on. Process 1 of 2 failed. ValueError: no thirteenth" in first
     assert "step 1; training goes on. ValueError: no thirteenth" in second
     assert "step 2" in first
     assert "No space left on device" in first
@@ -122,7 +122,7 @@ def test_watched_loops_of_unequal_length_and_one_that_fails(two: Path) -> None:
         expect_all(run.snapshot(step))
     first, second = ((two / "watched" / f"told-{rank}").read_text() for rank in range(2))
     assert first.count("ActiVis lost") == second.count("ActiVis lost") == 1
-    assert "step 2; training goes on. Process 1 of 2 met a fault. ActiVisError: batch() has 3 labels" in first
+    assert "step 2; training goes on. Process 1 of 2 failed. ActiVisError: batch() has 3 labels" in first
     assert "step 2; training goes on. ActiVisError: batch() has 3 labels" in second
 
 
@@ -152,7 +152,7 @@ def test_tokens_as_instances_are_those_of_one_process(two: Path) -> None:
 
 def test_what_one_process_refuses_all_refuse_before_training(two: Path) -> None:
     first, second = ((two / "refused" / f"told-{rank}").read_text() for rank in range(2))
-    assert first.startswith("Process 1 of 2 met a fault. ConfigurationError: layers: 'nowhere' matches none")
+    assert first.startswith("Process 1 of 2 failed. ConfigurationError: layers: 'nowhere' matches none")
     assert second.startswith("layers: 'nowhere' matches none")
 
 

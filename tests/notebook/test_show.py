@@ -95,10 +95,10 @@ def test_messages_are_answered(show: Any, logdir: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"height": 100}, "height is a number of pixels, 200 or more; got 100"),
-        ({"height": "720px"}, "height is a number of pixels, 200 or more; got '720px'"),
-        ({"theme": "blue"}, "theme is one of 'auto', 'light', 'dark'; got 'blue'"),
-        ({"theme": ["dark"]}, "theme is one of 'auto', 'light', 'dark'; got ['dark']"),
+        ({"height": 100}, "height must be a number of pixels, 200 or more; got 100"),
+        ({"height": "720px"}, "height must be a number of pixels, 200 or more; got '720px'"),
+        ({"theme": "blue"}, "theme must be one of 'auto', 'light', 'dark'; got 'blue'"),
+        ({"theme": ["dark"]}, "theme must be one of 'auto', 'light', 'dark'; got ['dark']"),
         ({"state": {"layer": "fc1"}}, "state has no field 'layer'"),
     ],
 )

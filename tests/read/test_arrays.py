@@ -75,7 +75,7 @@ def test_a_lying_entry_is_refused(tmp_path: Path, entry: dict) -> None:
         (b"[" * 100_000, "damaged header"),
         (b"\xff\xfe", "damaged header"),
         (b'{"a": ' + b"9" * 5000 + b"}", "damaged header"),
-        (b"[1, 2]", "no JSON object"),
+        (b"[1, 2]", "not a JSON object"),
         (b'{"b": 3}', "no tensor 'a'"),
         (b'{"__metadata__": {}}', "no tensor 'a'"),
         (b'{"a": 3}', "describes 'a' as 3, which does not fit"),

@@ -183,7 +183,7 @@ def test_what_is_never_written_is_refused_once_and_in_words(tmp_path: Path, colu
 @pytest.mark.parametrize("name", ["text", "words", "image", "audio", "features"])
 def test_content_is_what_it_is_shown_as(tmp_path: Path, name: str) -> None:
     pq.write_table(pa.table({"id": [1], name: [1.5]}), tmp_path / "file")
-    with pytest.raises(UnreadableError, match=f"the column '{name}' holds double, and what is shown of an instance"):
+    with pytest.raises(UnreadableError, match=f"the column '{name}' holds double, but this name is for the content"):
         read_table(tmp_path / "file")
 
 

@@ -53,7 +53,7 @@ def test_half_of_a_surrogate_pair_is_refused_everywhere(client: Client, route: s
             message = refused(client.post(route, **ROUTE_PARAMETERS[route] | {name: value}), 400, "bad_request")[
                 "message"
             ]
-            assert message == "The body holds half of a surrogate pair, which is no text."
+            assert message == "The body holds half of a surrogate pair, which is not text."
 
 
 def test_whole_pairs_are_texts(client: Client) -> None:

@@ -43,10 +43,10 @@ def test_local_paths_stay_paths(tmp_path: Path) -> None:
         (Path("simplecache::slow://bucket/run"), "Give the address as text, such as 's3://bucket/run1'"),
         ("simplecache::/bucket/run", "Give the address as text, such as 's3://bucket/run1'"),
         ("no_where://bucket/run", "No store is known for addresses that begin with no_where://"),
-        (" slow://bucket/run", "no address of a store, nor a local path"),
-        ("logs/slow://bucket/run", "no address of a store, nor a local path"),
-        ("://bucket/run", "no address of a store, nor a local path"),
-        ("::slow://bucket/run", "no address of a store, nor a local path"),
+        (" slow://bucket/run", "neither the address of a store nor a local path"),
+        ("logs/slow://bucket/run", "neither the address of a store nor a local path"),
+        ("://bucket/run", "neither the address of a store nor a local path"),
+        ("::slow://bucket/run", "neither the address of a store nor a local path"),
     ],
 )
 def test_what_is_no_address_is_refused_before_training(

@@ -117,7 +117,7 @@ def test_an_interrupt_while_writing_leaves_readable_files(
             r"forward pass failed on the first batch of data, in fc \(Linear\), which got \(12, 150\)",
         ),
         ([("a", "b")], {}, "A batch of data holds no tensor"),
-        ([(X, X, X, Y)], {}, "which of it are the labels cannot be told"),
+        ([(X, X, X, Y)], {}, "it does not say which part is the labels"),
         ([(X, Y[:5])], {}, "A batch has 5 labels, but inputs of shape"),
         ((X, Y), {"layers": ["cnv"]}, "'cnv' matches none .* Near: conv"),
         ((X, Y), {"reducer": "median"}, "reducer must be one of"),

@@ -163,7 +163,7 @@ def test_a_loop_that_is_left_by_break(tmp_path: Path, data: Data) -> None:
             watched.batch(labels=y)
     snapshot = open_run(tmp_path).latest
     assert sorted(column(snapshot, "id")) == list(range(18))
-    assert any("Behind the last batch() the model ran 1 times" in note for note in snapshot.notes)
+    assert any("After the last batch() the model ran 1 times" in note for note in snapshot.notes)
 
 
 def test_no_pass_at_all(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ describe("what is written", () => {
     expect(withChosen("", "label", "list", { values: ['"cat"', '"dog"'] })).toBe('"cat" in label and "dog" in label');
   });
 
-  it("is a truth value by its name, or nothing for both", () => {
+  it("is a boolean by its name, or nothing for both", () => {
     expect(withChosen("", "correct", "boolean", { values: ["False"] })).toBe("not correct");
     expect(withChosen("not correct", "correct", "boolean", { values: ["False", "True"] })).toBe("");
   });

@@ -99,7 +99,7 @@ class BatchForm:
             if self._accepts_arguments(len(raw) - 1):
                 return tuple(raw[:-1]), raw[-1]
             raise ConfigurationError(
-                f"A batch of data is {describe(raw)}; which of it are the labels cannot be told. Give unpack=, a function of "
+                f"A batch of data is {describe(raw)}; it does not say which part is the labels. Give unpack=, a function of "
                 "the batch that returns (inputs, labels)."
             )
         return raw, None

@@ -149,7 +149,7 @@ def _default(view: GraphView) -> Selection:
     if not names:
         raise ConfigurationError(
             "No layer of this model has an output with one row per instance, so there is nothing to record. "
-            "Check that the first axis of the model's input is the batch. Of a model that goes through its instances one by one, "
+            "Check that the first axis of the model's input is the batch. Of a model that processes its instances one by one, "
             "as detectors do with images of different sizes, log a part that takes batches, such as its backbone."
         )
     unseen = [node.key for node in view.nodes.values() if is_unseen(node)]
@@ -162,9 +162,9 @@ def _default(view: GraphView) -> Selection:
     ]
     if own_order:
         left_out.append(
-            f"Left out, because their sequences come in an order of the model's own, perhaps by length, so that nobody knows whose "
-            f"each is: {', '.join(own_order[:10])}. With pack_padded_sequence(..., enforce_sorted=False) the order is torch's, "
-            "and they are recorded."
+            f"Left out, because the model reorders their sequences, perhaps by length, so that it is unknown which instance "
+            f"each is of: {', '.join(own_order[:10])}. With pack_padded_sequence(..., enforce_sorted=False) the order is "
+            "torch's, and they are recorded."
         )
     wide = [name for name in names if view.width(name) > MOST_NEURONS]
     if len(wide) == len(names):  # then these are what there is to see

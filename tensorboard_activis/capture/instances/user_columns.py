@@ -143,7 +143,7 @@ def _column(name: str, column: Any, count: int) -> tuple[ColumnKind | None, np.n
             return "time", _times(name, values)
         case "category" | "list" | None:  # categories are texts by now
             raise ActiVisError(
-                f"The column {name!r} holds {kind}; columns hold numbers, truth values, texts or times. Convert it, to str for "
+                f"The column {name!r} holds {kind}; columns hold numbers, booleans, texts or times. Convert it, to str for "
                 "example."
             )
 
@@ -171,7 +171,7 @@ def _to_arrow(name: str, column: Any) -> pa.Array:
             values = pa.array([printable(text) if isinstance(text, str) else text for text in column], from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ActiVisError(
-            f"The column {name!r} cannot be stored: {error} Its values must be all numbers, truth values, texts or times."
+            f"The column {name!r} cannot be stored: {error} Its values must be all numbers, booleans, texts or times."
         ) from error
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 

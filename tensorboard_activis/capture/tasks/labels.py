@@ -65,7 +65,7 @@ class Labels:
             invalid = invalid[np.isfinite(invalid)]
             if invalid.size:
                 raise ConfigurationError(
-                    f"Labels must be whole numbers, for they are of classes; got {invalid[:1]}. Give class indices, or a model "
+                    f"Labels must be whole numbers, because they name classes; got {invalid[:1]}. Give class indices, or a model "
                     "with one output for regression."
                 )
         converted = self._as_kind(array)

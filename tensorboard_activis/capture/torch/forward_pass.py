@@ -68,7 +68,7 @@ def instance_axis(done: Pass, instances: int, *, first: bool) -> int:
     if not first or instances not in shapes[0]:
         raise ActiVisError(
             f"batch() has {instances} labels, but the forward pass before it was of {done.batch.instances} instances, in "
-            f"inputs of shape {shapes[0]}. It belongs behind the pass that the labels are of."
+            f"inputs of shape {shapes[0]}. Call it right after the pass that the labels belong to."
         )
     return shapes[0].index(instances)
 

@@ -234,7 +234,7 @@ class Watch:
             why = (
                 "The model was in training mode: call model.eval() before."
                 if self._collector.trained
-                else "It belongs behind a forward pass of the logger's own model, in the thread of the watch."
+                else "Call it after a forward pass of the logger's own model, in the thread of the watch."
             )
             raise ActiVisError(f"batch() came without a forward pass of the model before it. {why}")
         sizes = [done.batch.instances for done in passes]
@@ -303,7 +303,7 @@ class Watch:
         if not rest:
             return
         if self._has_batches:
-            self._snapshot.note(f"Behind the last batch() the model ran {len(rest)} times; these passes are left out.")
+            self._snapshot.note(f"After the last batch() the model ran {len(rest)} times; these passes are left out.")
         else:
             self._add_each(rest)
 

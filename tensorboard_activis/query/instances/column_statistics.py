@@ -76,7 +76,7 @@ class NumberStatistics:
 
 @dataclass(frozen=True, slots=True)
 class ValueStatistics:
-    """A column of categories, texts, truth values or lists of them.
+    """A column of categories, texts, booleans or lists of them.
 
     Attributes:
         name: of the column.

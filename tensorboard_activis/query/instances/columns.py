@@ -45,7 +45,7 @@ class Columns:
         score: of the prediction.
         loss: of the instance.
         label_score: score of the label.
-        user: user columns under their own names: numbers and truth values; categories by their index, -1 for none; times.
+        user: user columns under their own names: numbers and booleans; categories by their index, -1 for none; times.
         categories: the values behind the indices, by column. Texts with more than 1,000 values are left out.
         names: texts of labels and predictions, where these are of a vocabulary, which is no set of classes; else empty.
         times: of columns of times, whose values are seconds, the moment (ISO 8601) that these are counted from.

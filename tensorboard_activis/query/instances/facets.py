@@ -101,7 +101,7 @@ class FacetValue:
 
 @dataclass(frozen=True, slots=True)
 class ValueFacet:
-    """A column of categories, texts, truth values, lists, or of few whole numbers, as a list of values.
+    """A column of categories, texts, booleans, lists, or of few whole numbers, as a list of values.
 
     Attributes:
         name: of the column.

@@ -78,7 +78,7 @@ class Matrix(MatrixRows):
 
     def __getattr__(self, name: str) -> Float32Array:
         if name == "statistics" or name not in self.statistics:
-            raise AttributeError(f"A matrix has no {name}; statistics are there that were asked for.")
+            raise AttributeError(f"A matrix has no {name}; of the statistics it has those that were asked for.")
         return self.statistics[name]
 
     def window(self, columns: slice) -> "Matrix":

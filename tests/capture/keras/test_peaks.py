@@ -163,7 +163,7 @@ def test_positions_may_be_off(tmp_path: Path) -> None:
 
 
 class MaskOfPlaces(layers.Layer):
-    """Gives a mask with a truth value for each place of a map."""
+    """Gives a mask with a boolean for each place of a map."""
 
     def compute_mask(self, x: Any, previous_mask: Any = None) -> Any:
         return keras.ops.any(keras.ops.not_equal(x, 0), axis=-1)

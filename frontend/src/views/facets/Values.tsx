@@ -29,7 +29,7 @@ export function Values({ facet }: { facet: ValueFacet }): JSX.Element {
   const written = chosenIn(name).values;
   const toggle = (value: FacetValue["value"]): void => {
     const own = literal(value);
-    // A truth value is one or the other.
+    // A boolean is one or the other.
     const others = kind === "boolean" ? [] : written.filter((other) => other !== own);
     choose(name, kind, { values: written.includes(own) ? others : [...others, own] });
   };

@@ -136,7 +136,7 @@ class TorchProcesses:
             dist.all_reduce(sizes, group=self._group)
         texts = self._exchange_bytes([[text]] * self.size, sizes.tolist())
         rank = status.index(_FAILED)
-        raise OtherProcessError(f"Process {rank} of {self.size} met a fault. {bytes(texts[rank]).decode()}")
+        raise OtherProcessError(f"Process {rank} of {self.size} failed. {bytes(texts[rank]).decode()}")
 
     def _exchange_bytes(self, parts: Sequence[Serialized], received: list[int]) -> list[memoryview]:
         """The parts that all processes sent to this one, as views of one buffer."""

@@ -87,7 +87,7 @@ def no_validation(trainer: Any, module: Any) -> str | None:
     """
     if "dataloader_iter" in inspect.signature(module.validation_step).parameters:
         raise ConfigurationError(
-            f"{type(module).__name__}.validation_step takes its batches out of dataloader_iter, so that nobody knows them before "
+            f"{type(module).__name__}.validation_step takes its batches out of dataloader_iter, so that they are unknown before "
             "it runs. Let it take (batch, batch_idx), or give ActiVisCallback(data=loader)."
         )
     if trainer.enable_validation:

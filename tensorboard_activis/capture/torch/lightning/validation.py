@@ -49,7 +49,7 @@ def validation_sets(trainer: Any, *, unpacked: bool) -> list[ValidationSet]:
         if not unpacked:
             raise ConfigurationError(
                 f"The trainer's validation combines the batches of {len(loaders)} loaders into one (CombinedLoader, "
-                f"{combined._mode!r}), so that nobody knows which inputs are meant. Give unpack=, a function of such a batch that "
+                f"{combined._mode!r}), so that it is unknown which inputs are meant. Give unpack=, a function of such a batch that "
                 "returns (inputs, labels), or validate on one loader after the other (mode 'sequential')."
             )
         return [ValidationSet("", None)]
