@@ -48,7 +48,9 @@ def _fields_of_nothing(tree: ParquetTree) -> None:
 
 
 changed("a footer of 2 million fields", "more than 400,000 values", _fields_of_nothing)
-changed("a footer of 3 MB", "not a complete Parquet file", lambda tree: thrift.put(tree.footer, 6, BINARY, bytes(3 * MB)))
+changed(
+    "a footer of 3 MB", "not a complete Parquet file", lambda tree: thrift.put(tree.footer, 6, BINARY, bytes(3 * MB))
+)
 
 # The Arrow schema in the file's own metadata
 
