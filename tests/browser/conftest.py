@@ -30,6 +30,16 @@ if (location.search.includes("name=activis"))
 #: In every frame: the marks of a first visit have been seen, as by everybody but a newcomer.
 VISITED = 'try { localStorage.setItem("activis.visited", "1") } catch {}'
 
+#: How many times slower the page is than this machine; then each answer is late, too, by up to 400 ms, in another order every time.
+SLOW = float(os.environ.get("SLOW_BROWSER", "1"))
+LATE = """
+const sent = window.fetch;
+window.fetch = async (...asked) => {
+  await new Promise((resolve) => setTimeout(resolve, 400 * Math.random()));
+  return sent(...asked);
+};
+"""
+
 #: Opens the ActiVis tab of a TensorBoard, with some state in the address, and gives the tab's frame.
 OpenTab = Callable[..., FrameLocator]
 
@@ -104,6 +114,9 @@ def page(
         context.add_init_script(VISITED)
     page = context.new_page()
     page.set_default_timeout(30_000)
+    if SLOW > 1:
+        context.add_init_script(LATE)
+        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOW})
 
     def on_message(message: ConsoleMessage) -> None:
         where = message.location.get("url", "")

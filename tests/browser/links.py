@@ -16,7 +16,9 @@ def go(page: Page, tab: FrameLocator, state: str) -> None:
     """Opens the tab anew, in another state."""
     frame = next(frame for frame in page.frames if "name=activis" in frame.url)
     page.evaluate("hash => { location.hash = hash }", f"#activis{state}")
-    frame.evaluate("() => location.reload()")
+    # The old page, which is still there for a moment, is not taken for the new one.
+    with frame.expect_navigation():
+        frame.evaluate("() => location.reload()")
     expect(tab.get_by_role("grid").first).to_be_visible()
 
 

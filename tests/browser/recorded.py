@@ -11,6 +11,7 @@ from playwright.sync_api import Locator
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tests.board import tensorboard
+from tests.browser.reading import eventually
 from tests.records import Data, small_data, small_graph, small_layers, write_run
 
 #: In every frame: each canvas keeps the words that were last written on it, and where.
@@ -39,6 +40,15 @@ def pixels(canvas: Locator) -> np.ndarray:
           Array.from(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer))]"""
     )
     return np.array(data, np.uint32).view(np.uint8).reshape(height, width, 4)
+
+
+def expect_redrawn(canvas: Locator, was: np.ndarray) -> None:
+    """Waits until it is another picture than it was."""
+
+    def check() -> None:
+        assert not np.array_equal(pixels(canvas), was)
+
+    eventually(canvas, check)
 
 
 def data_of(labels: np.ndarray, outputs: np.ndarray) -> Data:

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, go, link
+from tests.browser.reading import rectangle
 from tests.browser.test_states import MARKUP, at_step, grid
 from tests.records import Data, small_data, write_run
 
@@ -32,8 +33,7 @@ def test_markup_endless_texts_and_pictures_without_a_pixel(tmp_path: Path, open_
             line.click()
             expect(drawer(tab).get_by_role("heading", name=f"Instance #{key}")).to_be_visible()
             expect(drawer(tab)).to_contain_text(text)
-            box = line.bounding_box()
-            assert box
+            box = rectangle(line)
             assert box["height"] < 30, "the table's lines keep their height"
             assert wide() <= 0
         page.set_viewport_size({"width": 1024, "height": 768})

@@ -13,6 +13,7 @@ from tests.board import tensorboard
 from tests.browser import two_graphs
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
+from tests.browser.reading import elements, eventually
 from tests.browser.recorded import data_of, write_pictures
 from tests.browser.test_matrix import choose, state
 from tests.browser.test_tour import FIRST, SECOND, layer, settled
@@ -59,7 +60,7 @@ def test_how_far_each_layer_moved_between_two_runs(board: str, open_tab: OpenTab
         expect(moved(tab, name)).to_have_text(f"{value:.{digits}f}")
         description = re.compile(rf"movement {value:.{digits}f} \(1 − CKA\) over 899 instances")
         expect(node(tab, name)).to_have_attribute("aria-description", description)
-        _target, ground, bar = moved(tab, name).locator("rect").all()
+        _target, ground, bar = elements(moved(tab, name).locator("rect"), 3)
         share = float(bar.get_attribute("width") or 0) / float(ground.get_attribute("width") or 1)
         assert share == pytest.approx(value / top, abs=1e-3)
     bold = tab.locator(".graph-rung[data-bold]")
@@ -204,26 +205,32 @@ def test_a_layer_that_the_other_run_has_not_is_not_asked_for(
     expect(layer(tab, "head").get_by_role("group", name=re.compile(f"^lower half: {there}"))).to_be_visible()
 
 
-def overlaps(tab: FrameLocator) -> list[str]:
-    """What of the toolbar is cut or lies upon something else; names of runs may give way."""
-    return tab.locator(".toolbar").evaluate(
-        """toolbar => {
-          const parts = [...toolbar.querySelectorAll(
-            ".select, .step-track, .toolbar-metric, .toolbar-step button, .expression, .toolbar-end")];
-          const wrong = parts.filter(part => {
-            const box = part.getBoundingClientRect();
-            return box.right > innerWidth || box.bottom > toolbar.getBoundingClientRect().bottom ||
-              (part.matches(".toolbar-metric") && part.scrollWidth > part.clientWidth) ||
-              [...part.querySelectorAll(".second")].some(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth + 1);
-          }).map(part => part.className);
-          parts.sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left);
-          parts.forEach((part, i) => {
-            const after = parts[i + 1]?.getBoundingClientRect();
-            if (after && after.left < part.getBoundingClientRect().right - 0.5) wrong.push(`${part.className} covered`);
-          });
-          return wrong;
-        }"""
-    )
+#: What of the toolbar is cut or lies upon something else; names of runs may give way.
+OVERLAPS = """toolbar => {
+  const parts = [...toolbar.querySelectorAll(
+    ".select, .step-track, .toolbar-metric, .toolbar-step button, .expression, .toolbar-end")];
+  const wrong = parts.filter(part => {
+    const box = part.getBoundingClientRect();
+    return box.right > innerWidth || box.bottom > toolbar.getBoundingClientRect().bottom ||
+      (part.matches(".toolbar-metric") && part.scrollWidth > part.clientWidth) ||
+      [...part.querySelectorAll(".second")].some(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth + 1);
+  }).map(part => part.className);
+  parts.sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left);
+  parts.forEach((part, i) => {
+    const after = parts[i + 1]?.getBoundingClientRect();
+    if (after && after.left < part.getBoundingClientRect().right - 0.5) wrong.push(`${part.className} covered`);
+  });
+  return wrong;
+}"""
+
+
+def expect_no_overlaps(tab: FrameLocator) -> None:
+    toolbar = tab.locator(".toolbar")
+
+    def check() -> None:
+        assert toolbar.evaluate(OVERLAPS) == []
+
+    eventually(toolbar, check)
 
 
 @pytest.mark.parametrize("width", [1024, 1280, 1440, 1920])
@@ -242,10 +249,10 @@ def test_both_accuracies_and_losses_in_the_toolbar(
     select = tab.get_by_role("button", name=f"Compare with: {SECOND} step 60")
     expect(select).to_contain_text(SECOND)
     # Both ends of the name are seen.
-    start, end = select.locator(".middle-cut > span").all()
+    start, end = elements(select.locator(".middle-cut > span"), 2)
     assert start.evaluate("part => part.clientWidth") > 20
     assert end.evaluate("part => part.scrollWidth <= part.clientWidth || part.clientWidth === 0")
-    assert overlaps(tab) == []
+    expect_no_overlaps(tab)
 
 
 @pytest.mark.parametrize("width", [1024, 1280])
@@ -264,8 +271,8 @@ def test_of_numbers_the_losses_and_without_labels_the_step_alone(
         first, second = (np.mean(error**2) for error in errors)
         metrics = tab.locator(".toolbar-metric")
         expect(metrics).to_have_text(f"3loss {first:.2f} against {second:.2f}")
-        assert overlaps(tab) == []
+        expect_no_overlaps(tab)
         tab = open_tab(board, link(run="plain", compare=["plain again", None]))
         expect(tab.get_by_role("button", name="Compare with: plain again step 3")).to_be_visible()
         expect(metrics).to_have_text("3")
-        assert overlaps(tab) == []
+        expect_no_overlaps(tab)

@@ -14,6 +14,7 @@ from tensorboard_activis.query.snapshot import Snapshot
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
+from tests.browser.reading import elements, filled, rectangle
 from tests.browser.recorded import data_of
 from tests.browser.test_detail import regressed
 from tests.browser.test_tour import FIRST, SECOND, layer
@@ -73,8 +74,7 @@ def became(one: Snapshot, other: Snapshot) -> dict[str, list[int]]:
 
 def place_of(plot: Locator, xy: np.ndarray, bounds: np.ndarray) -> tuple[float, float]:
     """The pixel of a position in a plot whose axes show everything within `bounds`."""
-    box = plot.bounding_box()
-    assert box
+    box = rectangle(plot)
     (left, low), (right, high) = bounds
     scale = min((box["width"] - 2 * PAD) / (right - left), (box["height"] - 2 * PAD) / (high - low))
     return (
@@ -133,8 +133,7 @@ def test_projections_stand_side_by_side_on_the_same_axes(two: tuple[Path, str], 
     expect(panel.locator(f'.matrix-row[data-row="i:{here[chosen[0]]}"]')).to_be_visible()
 
     # A lasso around everything in the second picks those that both kept.
-    box = plots[1].bounding_box()
-    assert box
+    box = rectangle(plots[1])
     corners = [(4, 4), (box["width"] - 60, 4), (box["width"] - 4, 40), (box["width"] - 4, box["height"] - 4)]
     corners += [(4, box["height"] - 4), (4, 6)]
     page.mouse.move(box["x"] + 4, box["y"] + 4)
@@ -165,9 +164,8 @@ def test_instances_stand_in_four_groups(two: tuple[Path, str], open_tab: OpenTab
     before, after = (values(each, "label_score") for each in (one, other))
     order = sorted(groups["Broken"], key=lambda index: -abs(after[other_of[index]] - before[index]))
     options = pane.get_by_role("listbox", name="Broken").get_by_role("option")
-    expect(options).to_have_count(len(order))
     labels, firsts, seconds = values(one, "label"), values(one, "prediction"), values(other, "prediction")
-    for index, option in zip(order, options.all(), strict=True):
+    for index, option in zip(order, elements(options, len(order)), strict=True):
         words = (f"#{ids[index]}", labels[index], firsts[index], seconds[other_of[index]])
         numbers = f"{before[index]:.2f} {after[other_of[index]]:.2f}"
         text = " ".join((option.text_content() or "").split())
@@ -264,7 +262,7 @@ def test_the_drawer_says_what_both_say(two: tuple[Path, str], open_tab: OpenTab,
     for position, name in enumerate(CLASSES):
         line = scores.locator("div.twin-scores").filter(has_text=name)
         shares = [softmax(one, index)[position], softmax(other, there)[position]]
-        shown = re.findall(r"\d\.\d\d", " ".join(line.locator(".detail-score").all_text_contents()))
+        shown = re.findall(r"\d\.\d\d", " ".join(filled(line.locator(".detail-score"), 2).all_text_contents()))
         np.testing.assert_allclose(np.array(shown, float), shares, atol=0.0051)
 
     def why_not(snapshot: Snapshot, at: int, own: str, predicted: str) -> list[int]:
@@ -278,9 +276,9 @@ def test_the_drawer_says_what_both_say(two: tuple[Path, str], open_tab: OpenTab,
     for name, snapshot, at, own, predicted in (("one", one, index, taken, label), ("two", other, there, label, taken)):
         section = drawer.get_by_role("region", name=f"Why in {name}")
         expect(section).to_contain_text(f"Why not {own} · {name}")
-        listed = re.findall(r"Neuron n?(\d+)", " ".join(section.locator("button").all_text_contents()))
-        assert [int(neuron) for neuron in listed] == why_not(snapshot, at, own, predicted)
-        assert listed
+        expected = why_not(snapshot, at, own, predicted)
+        found = " ".join(filled(section.locator("button"), len(expected)).all_text_contents())
+        assert [int(neuron) for neuron in re.findall(r"Neuron n?(\d+)", found)] == expected
 
     # A neuron: both distributions; a subset: the accuracy in both.
     drawer.get_by_role("button", name="Neuron").first.click()

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, go, link
+from tests.browser.reading import elements, shown_texts
 from tests.browser.test_detail import Truth, numbers, read, regressed
 from tests.browser.test_tour import FIRST, SECOND, layer, row
 
@@ -56,7 +57,7 @@ def test_a_row_is_one_more_neuron(board: str, open_tab: OpenTab, runs: Path) -> 
     expect(legend).to_contain_text("0 is the mean of the rest, 1 that of 8")
     assert abs(numbers(legend.locator(".projection-along").inner_text())[-1] - held_out(truth.values, inside)) < 0.0051
     # The scale is symmetric, with 0, and holds all values.
-    low, high = (numbers(one)[0] for one in legend.locator("> span").all_inner_texts()[::2])
+    low, high = (numbers(one)[0] for one in shown_texts(legend.locator("> span:not(.projection-along)"), 3)[::2])
     assert low == -high
     assert np.abs(values).max() <= high <= 2.5 * np.abs(values).max()
 
@@ -66,17 +67,16 @@ def test_a_row_is_one_more_neuron(board: str, open_tab: OpenTab, runs: Path) -> 
     mine = wrong if wrong.size else np.flatnonzero(inside)
     order = mine[np.argsort(-values[mine], kind="stable")]
     expect(tab.get_by_role("button", name="Sort by along")).to_contain_text("↓")
-    for place, line in enumerate(listed.get_by_role("option").all()[:4]):
-        expect(line).to_contain_text(f"#{truth.ids[order[place]]}")
-        assert abs(numbers(line.inner_text())[-1] - values[order[place]]) < 0.011
+    for row_, line in zip(order[:4], elements(listed.get_by_role("option")), strict=False):
+        expect(line).to_contain_text(f"#{truth.ids[row_]}")
+        assert abs(numbers(line.inner_text())[-1] - values[row_]) < 0.011
     tab.get_by_role("button", name="Sort by along").click()
     expect(listed.get_by_role("option").first).to_contain_text(f"#{truth.ids[order[-1]]}")
 
     # The drawer says which classes it moves, the farthest first.
     change = moved(truth, direction)
     lines = drawer(tab).locator(".detail-section", has_text="Its direction moves").get_by_role("listitem")
-    expect(lines).to_have_count(3)
-    for line, label in zip(lines.all(), np.argsort(-np.abs(change), kind="stable"), strict=False):
+    for line, label in zip(elements(lines, 3), np.argsort(-np.abs(change), kind="stable"), strict=False):
         found = numbers(line.inner_text())
         assert found[0] == label
         assert abs(found[-1] - change[label]) < 0.011 + 0.01 * abs(change[label])
@@ -115,5 +115,5 @@ def test_in_a_comparison_each_run_has_its_own_direction(board: str, open_tab: Op
         truth = read(runs / name, LAYER)
         ends.append(np.abs(along(truth.values, truth.labels == "8")[1]).max())
     # One scale for both, which holds all values.
-    high = numbers(panel.locator(".projection-legend > span").all_inner_texts()[2])[0]
+    high = numbers(shown_texts(panel.locator(".projection-legend > span:not(.projection-along)"), 3)[2])[0]
     assert max(ends) <= high <= 2.5 * max(ends)

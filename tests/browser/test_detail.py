@@ -16,6 +16,7 @@ from tensorboard_activis import open_run
 from tensorboard_activis.read.run import Run
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, go, link
+from tests.browser.reading import elements, eventually, filled, rectangle, shown_texts
 from tests.browser.test_tour import FIRST, layer, settled
 
 LAYER = "block2"
@@ -38,8 +39,7 @@ def section(tab: FrameLocator, name: str | re.Pattern[str]) -> Locator:
 
 
 def bottom(part: Locator) -> float:
-    box = part.bounding_box()
-    assert box
+    box = rectangle(part)
     return box["y"] + box["height"]
 
 
@@ -81,8 +81,7 @@ def check_neuron(tab: FrameLocator, truth: Truth) -> None:
 
     # Distribution: a line per row, with its mean; bars of all rows on the same axis.
     lines = section(tab, "Distribution per row").locator(".detail-line")
-    expect(lines).to_have_count(10)
-    for index, told in enumerate(lines.all_inner_texts()):
+    for index, told in enumerate(shown_texts(lines, 10)):
         count, mean, spread = numbers(told.split("instances")[0])[-1], *numbers(told.split("mean")[1])[:2]
         members = own[truth.labels == str(index)]
         assert count == len(members)
@@ -94,7 +93,7 @@ def check_neuron(tab: FrameLocator, truth: Truth) -> None:
         tiles = drawer(tab).locator(".detail-section").filter(has=tab.get_by_role("heading", name=heading))
         found = [
             re.match(r"#(\S+),", name or "")
-            for name in tiles.get_by_role("button").evaluate_all(
+            for name in filled(tiles.get_by_role("button"), 8).evaluate_all(
                 "all => all.map(one => one.getAttribute('aria-label'))"
             )
         ]
@@ -103,10 +102,7 @@ def check_neuron(tab: FrameLocator, truth: Truth) -> None:
         expect(tiles.get_by_role("img", name="Content of")).to_have_count(8)
 
     # Selectivity: AUC, effect size and n of every class, the most selective first.
-    classes = [
-        line.split() for line in section(tab, "Selectivity per class").locator(".detail-class").all_inner_texts()
-    ]
-    assert len(classes) == 10
+    classes = [line.split() for line in shown_texts(section(tab, "Selectivity per class").locator(".detail-class"), 10)]
     assert [float(one[1]) for one in classes] == sorted((float(one[1]) for one in classes), reverse=True)
     for name, auc, effect, size in classes:
         inside = truth.labels == name
@@ -135,7 +131,7 @@ def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:
     for text in (f"Instance #{truth.ids[wrong]}", "wrong"):
         expect(title).to_contain_text(text)
     expect(drawer(tab).get_by_role("img", name=f"Content of #{truth.ids[wrong]}").first).to_be_visible()
-    scores = [numbers(line)[-1] for line in drawer(tab).locator(".detail-scores li").all_inner_texts()]
+    scores = [numbers(line)[-1] for line in shown_texts(drawer(tab).locator(".detail-scores li"))]
     assert scores == sorted(scores, reverse=True)
     assert abs(scores[0] - truth.scores[wrong]) < 0.006
 
@@ -143,8 +139,7 @@ def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:
     apart[wrong] = np.inf
     near = drawer(tab).locator(".detail-section").filter(has=tab.get_by_role("heading", name="Nearest neighbours"))
     tiles = near.get_by_role("button")
-    expect(tiles).to_have_count(8)
-    for tile, row in zip(tiles.all(), np.argsort(apart, kind="stable")[:8], strict=True):
+    for tile, row in zip(elements(tiles, 8), np.argsort(apart, kind="stable")[:8], strict=True):
         called = labels[row] if labels[row] == predictions[row] else f"{labels[row]} → {predictions[row]}"
         expect(tile).to_have_accessible_name(re.compile(rf"^#{truth.ids[row]}, {called}, distance "))
         assert abs(numbers(tile.get_attribute("aria-label") or "")[-1] - apart[row]) < 0.02 * apart[row]
@@ -157,8 +152,7 @@ def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:
     places = [int(one) for one in np.argsort(-effects, kind="stable")[:5] if effects[one] > 0]
     heading = re.compile(f"^Why not {label}")
     listed = section(tab, heading).get_by_role("button")
-    expect(listed).to_have_count(len(places))
-    for line, index in zip(listed.all(), places, strict=True):
+    for line, index in zip(elements(listed, len(places)), places, strict=True):
         # "Neuron 50, value 5.62, mean 2.70 against 8.85, +0.48"
         wanted = [index, values[wrong, index], ours[:, index].mean(), theirs[:, index].mean(), effects[index]]
         np.testing.assert_allclose(numbers(line.inner_text()), wanted, rtol=0.02, atol=0.06)
@@ -166,9 +160,8 @@ def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:
     # Two intervals a neuron, mean ± sd of either class, the instance's own value as a diamond, and a hollow bar.
     expect(section(tab, heading).locator("svg rect:not([class])")).to_have_count(4 * len(places))
     expect(section(tab, heading).locator("svg path[paint-order]")).to_have_count(len(places))
-    bars = section(tab, heading).locator(".effect-estimated")
-    expect(bars).to_have_count(len(places))
-    lengths = [float(bar.get_attribute("width") or 0) for bar in bars.all()]
+    bars = elements(section(tab, heading).locator(".effect-estimated"), len(places))
+    lengths = [float(bar.get_attribute("width") or 0) for bar in bars]
     np.testing.assert_allclose(np.array(lengths) / lengths[0], effects[places] / effects[places[0]], atol=0.03)
 
     # What they do together: the margin now and then.
@@ -211,7 +204,7 @@ def check_subset(tab: FrameLocator, truth: Truth, label: str) -> None:
     own, rest = (f"{(labels == predictions)[mask].mean() * 100:.1f}%" for mask in (inside, ~inside))
     expect(facts).to_contain_text(f"accuracy{own} the rest {rest}")
     counts = {name: int((predictions[inside] == name).sum()) for name in set(predictions[inside])}
-    as_what = [line.split() for line in drawer(tab).locator(".detail-scores li").all_inner_texts()]
+    as_what = [line.split() for line in shown_texts(drawer(tab).locator(".detail-scores li"), min(len(counts), 5))]
     assert [int(count) for _, count in as_what] == sorted(counts.values(), reverse=True)[:5]
     assert all(counts[name] == int(count) for name, count in as_what)
     expect(section(tab, "Overlaps with")).to_have_count(0)  # classes share none
@@ -222,8 +215,7 @@ def check_subset(tab: FrameLocator, truth: Truth, label: str) -> None:
     chance = stats.ttest_ind(values[inside][:, tested], values[~inside][:, tested], equal_var=False).pvalue
     rates = dict(zip(tested.tolist(), stats.false_discovery_control(chance), strict=True))
     listed = section(tab, "Differs most from the rest").get_by_role("button")
-    expect(listed).to_have_count(6)
-    for line, index in zip(listed.all(), np.argsort(-np.abs(effects), kind="stable")[:6], strict=True):
+    for line, index in zip(elements(listed, 6), np.argsort(-np.abs(effects), kind="stable")[:6], strict=True):
         told, _, share = line.inner_text().rpartition("\n")
         assert numbers(told)[0] == index
         assert abs(numbers(told)[-1] - effects[index]) < 0.06
@@ -267,10 +259,7 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
         go(page, tab, link(**state, face="values", selection=selection))
         settled(tab)
         ticks = drawer(tab).locator("svg .detail-tick")
-        expect(ticks.first).to_be_visible()
-        box = drawer(tab).bounding_box()
-        assert box
-        assert max(bottom(tick) for tick in ticks.all()) <= box["y"] + box["height"]
+        assert max(bottom(tick) for tick in elements(ticks)) <= bottom(drawer(tab))
 
 
 def test_what_the_drawer_is_about(board: str, open_tab: OpenTab, page: Page) -> None:
@@ -294,9 +283,11 @@ def test_what_the_drawer_is_about(board: str, open_tab: OpenTab, page: Page) -> 
 
     # Closed, it is its title line; a click on something opens it again.
     drawer(tab).get_by_role("button", name="Close the drawer").click()
-    box = drawer(tab).bounding_box()
-    assert box
-    assert box["height"] <= 34
+
+    def closed() -> None:
+        assert rectangle(drawer(tab))["height"] <= 34
+
+    eventually(heading, closed)
     wrong.nth(1).click()
     expect(heading).to_be_visible()
 

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, link
+from tests.browser.reading import elements
 from tests.browser.test_detail import Truth, numbers, read, regressed, section
 from tests.browser.test_tour import FIRST, SECOND, layer
 from tests.torch.effects import Cnn, images, logged, margin
@@ -102,18 +103,17 @@ def test_the_drawer_of_a_subset_lists_the_neurons_behind_its_errors(board: str, 
     order = [int(one) for one in np.argsort(-effect, kind="stable") if effect[one] > 0]
     tab = open_tab(board, link(**AT, selection={"kind": "subset", "key": f"s:{label}"}))
     behind = section(tab, re.compile(f"^Behind its {wrong.sum()} error"))
-    lines = behind.get_by_role("button")
-    expect(lines.first).to_be_visible()
-    assert 3 <= lines.count() <= len(order)
+    lines = elements(behind.get_by_role("button"))
+    assert 3 <= len(lines) <= len(order)
     right = (own == label) & ~wrong
-    for line, neuron in zip(lines.all(), order, strict=False):
+    for line, neuron in zip(lines, order, strict=False):
         # "Neuron 50, mean 2.70 against 8.85, +0.48"
         wanted = [neuron, truth.values[wrong, neuron].mean(), effect[neuron]]
         found = numbers(line.inner_text())
         np.testing.assert_allclose([found[0], found[1], found[-1]], wanted, rtol=0.02, atol=0.02)
         if right.any():
             np.testing.assert_allclose(found[2], truth.values[right, neuron].mean(), rtol=0.02, atol=0.02)
-    expect(behind.locator(".effect-estimated")).to_have_count(lines.count())
+    expect(behind.locator(".effect-estimated")).to_have_count(len(lines))
     expect(tab.locator(".detail-errors")).to_contain_text("ridge of the logits, R²")
 
 
@@ -156,9 +156,8 @@ def test_what_was_tried_is_said_to_be_tried(tmp_path: Path, open_tab: OpenTab) -
             section_of = drawer(tab).locator(".detail-intervals", has_text="Why not")
             expect(section_of).to_contain_text("tried")
             lines = section_of.get_by_role("button")
-            expect(lines.first).to_be_visible()
             chosen = {}
-            for line in lines.all():
+            for line in elements(lines):
                 found = numbers(line.inner_text())
                 neuron = int(found[0])
                 chosen[neuron] = float(mean[neuron])

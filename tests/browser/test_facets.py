@@ -11,6 +11,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 from tensorboard_activis import open_run
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
+from tests.browser.reading import rectangle
 from tests.browser.test_accessibility import objections
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, settled
 from tests.records import small_data, write_run
@@ -30,8 +31,7 @@ def box(tab: FrameLocator) -> Locator:
 
 def drag(page: Page, histogram: Locator, start: float, end: float) -> None:
     """Across a histogram, from one share of its width to another."""
-    place = histogram.bounding_box()
-    assert place
+    place = rectangle(histogram)
     y = place["y"] + place["height"] / 2
     page.mouse.move(place["x"] + start * place["width"], y)
     page.mouse.down()
@@ -115,8 +115,7 @@ def test_a_brush_writes_a_range(board: str, open_tab: OpenTab, page: Page, runs:
     # Typed by hand it is shown as well; a click within it takes it out.
     box(tab).fill("label == 9 and score < 0.3")
     expect(end).to_have_attribute("aria-valuetext", "0.3")
-    place = histogram.bounding_box()
-    assert place
+    place = rectangle(histogram)
     page.mouse.click(place["x"] + 6, place["y"] + 20)
     expect(box(tab)).to_have_value("label == 9")
     # The pictures beside it follow.
@@ -195,8 +194,7 @@ def test_facets_fit_and_can_be_reached(board: str, open_tab: OpenTab, page: Page
     tab = open_tab(board, AT_FIRST)
     facets = opened(tab)
     expect(facets.get_by_role("button", name="label 9:")).to_be_visible()
-    place = facets.bounding_box()
-    assert place
+    place = rectangle(facets)
     assert (place["width"], place["height"]) == (width, 126)
     small = facets.evaluate(
         """facets => [...facets.querySelectorAll("button, input")].filter((each) => {

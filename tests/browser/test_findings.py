@@ -14,6 +14,7 @@ from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.found import CLASSES, DIED, Planted, nothing, planted
 from tests.browser.links import link
+from tests.browser.reading import counted, elements, shown_texts
 from tests.browser.test_accessibility import objections
 from tests.browser.test_tour import layer, row
 from tests.query.findings.logged import log
@@ -101,7 +102,7 @@ def test_the_strongest_is_said_and_one_click_shows_it(
     )
     expect(evidence(tab)).to_contain_text(f"n {n}, {100 * n / len(truth.inside):.0f}% of {len(truth.inside)}")
     counts = {}
-    for entry in evidence(tab).get_by_role("list", name="By class").get_by_role("listitem").all():
+    for entry in elements(evidence(tab).get_by_role("list", name="By class").get_by_role("listitem"), CLASSES):
         name, wrong, of = re.match(r"(c\d)\s*(\d+)/(\d+)", entry.inner_text().replace("\n", " ")).groups()  # type: ignore[union-attr]
         counts[name] = (int(wrong), int(of))
     assert counts == {
@@ -149,7 +150,7 @@ def test_what_died_opens_its_layer_at_its_step(one: str, open_tab: OpenTab) -> N
 def test_what_is_hidden_stays_hidden_in_a_link(one: str, open_tab: OpenTab, page: Page) -> None:
     tab = open_tab(one, AT)
     opened(tab)
-    all_of_them = findings(tab).locator("[data-key]").count()
+    all_of_them = counted(findings(tab).locator("[data-key]"))
     tab.get_by_role("button", name="Hide: site = D fails").click()
     expect(findings(tab).locator("[data-key]")).to_have_count(all_of_them - 1)
     expect(headline(tab)).not_to_contain_text("site = D fails")
@@ -168,14 +169,15 @@ def test_comparing_two_runs_lists_what_is_new_and_what_is_gone(one: str, open_ta
     tab = open_tab(one, AT + link(compare=["cured", None], findings=[None, None]))
     names = findings(tab).locator(".finding-side, [data-key]")
     expect(tab.get_by_text("Only in cured 1")).to_be_visible()
-    texts = [" ".join(text.split()) for text in names.all_inner_texts()]
+    expect(names.filter(has_text="Only in planted")).to_have_count(1)
+    lines = [" ".join(text.split()) for text in shown_texts(names)]
     new, gone = (
-        texts.index("Only in cured 1"),
-        next(i for i, text in enumerate(texts) if text.startswith("Only in planted")),
+        lines.index("Only in cured 1"),
+        next(i for i, text in enumerate(lines) if text.startswith("Only in planted")),
     )
-    assert "1 neuron of head dead from the start" in texts[new + 1]
+    assert "1 neuron of head dead from the start" in lines[new + 1]
     assert gone == new + 2
-    rest = " ".join(texts[gone:])
+    rest = " ".join(lines[gone:])
     assert "site = D fails" in rest
     assert "2 neurons of stem/relu died at step 30" in rest
     # One of the other run is looked at without leaving this one.
@@ -238,6 +240,7 @@ def test_nothing_found_and_a_damaged_file_are_said(
 def test_a_long_search_shows_how_far_it_is_and_can_be_stopped(one: str, open_tab: OpenTab, page: Page) -> None:
     state = {"state": "not_started", "progress": 0.0}
     real: dict = {}
+    kinds = {"failing-slice"}
 
     def answer(route: Route) -> None:
         asked = json.loads(route.request.post_data or "{}")
@@ -247,7 +250,7 @@ def test_a_long_search_shows_how_far_it_is_and_can_be_stopped(one: str, open_tab
             state.update(state="running", progress=0.4)
         if asked.get("action") == "cancel":
             state.update(state="cancelled")
-        known = [each for each in real["findings"] if each["kind"] == "failing-slice"]
+        known = [each for each in real["findings"] if each["kind"] in kinds]
         done = state["state"] == "done"
         route.fulfill(json=real if done else {"findings": known, "notes": []} | state)
 
@@ -260,7 +263,8 @@ def test_a_long_search_shows_how_far_it_is_and_can_be_stopped(one: str, open_tab
     kept = every.element_handle()
     tab.get_by_role("button", name="Stop looking for findings").click()
     expect(tab.get_by_role("button", name="Look for findings")).to_be_visible()
-    assert kept.text_content() == "All findings", "it is another button now: the focus, and clicks, would go to that"
+    another = "it is another button now: the focus, and clicks, would go to that"
+    assert kept.text_content() == "All findings", another
     every.click()
     expect(tab.get_by_text(re.compile("stopped before its end"))).to_be_visible()
     tab.get_by_role("button", name="Go on").click()
@@ -268,6 +272,13 @@ def test_a_long_search_shows_how_far_it_is_and_can_be_stopped(one: str, open_tab
     state.update(state="done")
     expect(line(tab, "2 neurons of stem/relu died")).to_be_visible()
     expect(tab.get_by_text(re.compile("looking for findings"))).to_have_count(0)
+    # At another step it begins again, with several that are known.
+    following = tab.get_by_role("button", name="Next finding").element_handle()
+    kinds |= {finding["kind"] for finding in real["findings"]}
+    state.update(state="not_started")
+    tab.get_by_role("slider", name="Training step").press("ArrowLeft")
+    expect(tab.get_by_text("looking for findings 40%")).to_be_visible()
+    assert following.get_attribute("aria-label") == "Next finding", another
 
 
 def test_saved_as_csv_and_json(one: str, open_tab: OpenTab, page: Page, tmp_path: Path, truth: Planted) -> None:

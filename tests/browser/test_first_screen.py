@@ -11,6 +11,7 @@ from tensorboard_activis import open_run
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, link
+from tests.browser.reading import filled
 from tests.browser.recorded import WORDS, data_of, words
 from tests.browser.test_matrix import keyboard_cell
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
@@ -72,14 +73,12 @@ def test_many_classes_stand_by_their_errors(tmp_path: Path, open_tab: OpenTab) -
     with tensorboard(f"--logdir={tmp_path / 'logs'}") as board:
         tab = open_tab(board)
         panel = tab.get_by_role("region", name=re.compile("^Layer ")).last
-        keys = panel.locator(".matrix-row").evaluate_all
         expect(row(panel, "kind 6")).to_be_visible()
-        shown = keys("rows => rows.map(row => row.dataset.row.slice(2))")
+        shown = filled(panel.locator(".matrix-row")).evaluate_all("rows => rows.map(row => row.dataset.row.slice(2))")
         assert shown[:7] == [f"kind {index}" for index in range(7)]
         assert [wrong[name] for name in shown] == sorted((wrong[name] for name in shown), reverse=True)
         # The two without instances are the last ones, whatever the order.
-        count = int(panel.get_by_role("grid").get_attribute("aria-rowcount") or 0)
-        assert count == 32
+        expect(panel.get_by_role("grid")).to_have_attribute("aria-rowcount", "32")
         tab.get_by_role("button", name=re.compile("^label 32 classes")).click()
         expect(tab.get_by_role("option", name="Most errors first")).to_be_visible()
         tab.get_by_role("option", name="The classes’ own order").click()

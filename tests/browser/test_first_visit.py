@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import FloatRect, FrameLocator, Locator, Page, expect
 
 from tests.browser.conftest import OpenTab
+from tests.browser.reading import rectangle
 from tests.browser.test_accessibility import objections, schemes
 from tests.browser.test_tour import AT_FIRST, layer, row, settled
 
@@ -24,8 +25,7 @@ def marks(tab: FrameLocator) -> Locator:
 
 
 def box(part: Locator) -> FloatRect:
-    found = part.bounding_box()
-    assert found
+    found = rectangle(part)
     return found
 
 
@@ -71,7 +71,7 @@ def test_the_keyboard_is_free_and_ends_them(board: str, open_tab: OpenTab, page:
     settled(tab)
     expect(marks(tab).locator(".tooltip").first).to_be_visible()
     # The focus is where it was, and keys go to what has it.
-    assert marks(tab).locator(":focus").count() == 0
+    expect(marks(tab).locator(":focus")).to_have_count(0)
     slider = tab.get_by_role("slider", name="Training step")
     slider.press("ArrowLeft")
     expect(tab.get_by_text("40 of 60")).to_be_visible()

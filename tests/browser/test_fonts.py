@@ -7,6 +7,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import go, link
+from tests.browser.reading import filled
 from tests.records import small_data, write_run
 
 
@@ -20,9 +21,11 @@ def test_texts_are_placed_anew_when_the_font_arrives(tmp_path: Path, open_tab: O
         def places() -> list[str]:
             expect(tab.get_by_role("region", name="How well layers tell apart")).to_be_visible()
             expect(tab.get_by_role("progressbar")).to_have_count(0)
-            found: list[str] = words.evaluate_all("all => all.map(text => text.getAttribute('x'))")
+            found: list[str] = filled(words).evaluate_all("all => all.map(text => text.getAttribute('x'))")
             return found
 
+        expect(words.first).to_be_visible()
+        tab.locator("body").evaluate("() => document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
         right = places()
         page.route("**/*.woff2", lambda route: held.append(route))
         go(page, tab, link(run="run"))

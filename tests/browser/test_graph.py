@@ -14,6 +14,7 @@ from tests.board import tensorboard
 from tests.browser import graphs
 from tests.browser.conftest import OpenTab
 from tests.browser.graphs import TITLE
+from tests.browser.reading import counted, eventually, rectangle, shown_texts
 
 #: The accent colour, in light.
 ACCENT = "#b84300"
@@ -37,15 +38,14 @@ def node(tab: FrameLocator, key: str) -> Locator:
 
 
 def top(item: Locator) -> float:
-    box = item.bounding_box()
-    assert box
+    box = rectangle(item)
     return box["y"]
 
 
 def detail(tab: FrameLocator) -> dict[str, str]:
     """What stands under the graph on one node."""
     section = tab.get_by_role("region", name="Node")
-    names, values = (section.locator(tag).all_inner_texts() for tag in ("dt", "dd"))
+    names, values = (shown_texts(section.locator(tag)) for tag in ("dt", "dd"))
     return dict(zip(names, values, strict=True)) | {"title": section.get_by_role("heading").inner_text()}
 
 
@@ -53,11 +53,14 @@ def search(tab: FrameLocator, text: str) -> None:
     tab.get_by_role("textbox", name="Search the graph by name, type or shape").fill(text)
 
 
-def in_sight(tab: FrameLocator, item: Locator) -> bool:
-    pane, box = tab.locator(".graph-pane").bounding_box(), item.bounding_box()
-    assert pane
-    assert box
-    return box["y"] >= pane["y"] and box["y"] + box["height"] <= pane["y"] + pane["height"] and box["x"] >= pane["x"]
+def expect_in_sight(tab: FrameLocator, item: Locator) -> None:
+    def check() -> None:
+        pane, box = rectangle(tab.locator(".graph-pane")), rectangle(item)
+        assert pane["y"] <= box["y"]
+        assert pane["x"] <= box["x"]
+        assert box["y"] + box["height"] <= pane["y"] + pane["height"]
+
+    eventually(item, check)
 
 
 def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
@@ -83,12 +86,16 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
 
     # It opens in place: by double click, by its triangle, and closes again. Operators are there when it is open.
     before = top(node(tab, "blocks"))
+
+    def stays() -> None:
+        assert top(node(tab, "blocks")) == pytest.approx(before, abs=1)
+
     node(tab, "blocks").dblclick()
     expect(node(tab, "blocks")).to_have_attribute("aria-expanded", "true")
     node(tab, "blocks.1").locator("[data-toggle]").click()
     expect(node(tab, "blocks.1/add")).to_be_visible()
     expect(node(tab, "blocks.0/add")).to_have_count(0)
-    assert top(node(tab, "blocks")) == pytest.approx(before, abs=1)
+    eventually(node(tab, "blocks"), stays)
     node(tab, "blocks").dblclick(position=TITLE)
     expect(node(tab, "blocks.1")).to_have_count(0)
 
@@ -98,8 +105,7 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
     for words in ("Mean ÷ layer’s largest", "−1", "1 all zero", "1 constant", "1 NaN or infinite"):
         expect(legend).to_contain_text(words)
     strip = node(tab, "stem.relu").locator("image")
-    box = strip.bounding_box()
-    assert box
+    box = rectangle(strip)
     half = graphs.SLOPES[graphs.HALF] * (graphs.INSTANCES - 1) / 2 / graphs.LARGEST
     said = {
         graphs.ZERO: "0.00 · all zero",
@@ -134,6 +140,7 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
     expect(tab.get_by_role("region", name="Node")).to_contain_text(
         'Not recorded. To record it: layers=[…, "stem.conv"]'
     )
+    expect(tab.get_by_role("region", name="Node").get_by_role("heading")).to_have_text("stem.conv")
     assert detail(tab) == {
         "title": "stem.conv",
         "type": "Conv2d",
@@ -164,16 +171,14 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
     node(tab, "wide").dblclick()
     # What does not fit beside each other is below each other.
     expect(node(tab, "wide.way99")).to_be_attached()
-    drawn, room = tab.locator("svg.graph-picture").bounding_box(), tab.locator(".graph-pane").bounding_box()
-    assert drawn
-    assert room
+    drawn, room = rectangle(tab.locator("svg.graph-picture")), rectangle(tab.locator(".graph-pane"))
     assert drawn["width"] <= room["width"]
 
     # A search goes to where the hit is, and lights it up.
     tab.get_by_role("button", name="Search the graph").click()
     search(tab, "way99")
     expect(node(tab, "wide.way99").locator(f'rect[stroke="{ACCENT}"]')).to_have_count(1)
-    assert in_sight(tab, node(tab, "wide.way99"))
+    expect_in_sight(tab, node(tab, "wide.way99"))
 
 
 def test_search_zoom_keyboard_and_saving(graph_board: str, open_tab: OpenTab, page: Page, tmp_path: Path) -> None:
@@ -187,7 +192,7 @@ def test_search_zoom_keyboard_and_saving(graph_board: str, open_tab: OpenTab, pa
         search(tab, text)
         expect(tab.get_by_role("status").filter(has_text=f"1 of {count}")).to_be_visible()
         expect(node(tab, first).locator(f'rect[stroke="{ACCENT}"]')).to_have_count(1)
-        assert in_sight(tab, node(tab, first))
+        expect_in_sight(tab, node(tab, first))
     search(tab, "conv2d")
     page.keyboard.press("Enter")
     expect(node(tab, "blocks.0.conv").locator(f'rect[stroke="{ACCENT}"]')).to_have_count(1)
@@ -222,15 +227,16 @@ def test_search_zoom_keyboard_and_saving(graph_board: str, open_tab: OpenTab, pa
     # Fit, zoom about the pointer, pan by dragging the ground, and the minimap.
     node(tab, "many").dblclick()
     expect(node(tab, "many.step299")).to_have_count(1)
-    full = picture.bounding_box()
-    assert full
+    full = picture.get_attribute("height") or ""
     fit = tab.get_by_role("button", name="Fit the graph into the pane, or back to full size")
     fit.click()
-    expect(picture).not_to_have_attribute("height", str(full["height"]))
-    whole, room = picture.bounding_box(), pane.bounding_box()
-    assert whole
-    assert room
-    assert whole["height"] <= room["height"] + 1
+    expect(picture).not_to_have_attribute("height", full)
+    room = rectangle(pane)
+
+    def whole() -> None:
+        assert rectangle(picture)["height"] <= room["height"] + 1
+
+    eventually(picture, whole)
     fit.click()
     page.mouse.move(room["x"] + 120, room["y"] + 300)
     page.keyboard.down("Control")
@@ -242,10 +248,9 @@ def test_search_zoom_keyboard_and_saving(graph_board: str, open_tab: OpenTab, pa
     page.mouse.down()
     page.mouse.move(room["x"] + 3, room["y"] + 200)
     page.mouse.up()
-    assert pane.evaluate("element => element.scrollTop") == 600
+    expect(pane).to_have_js_property("scrollTop", 600)
     map_ = tab.locator(".graph-minimap")
-    box = map_.bounding_box()
-    assert box
+    box = rectangle(map_)
     map_.click(position={"x": box["width"] / 2, "y": box["height"] - 3})
     expect(node(tab, "/output")).to_be_in_viewport()
 
@@ -276,10 +281,10 @@ def test_ten_thousand_operators(graph_board: str, open_tab: OpenTab) -> None:
         expect(node(tab, f"block{block}.op0")).to_be_visible()
     node(tab, "block0").press("End")
     expect(node(tab, "head")).to_be_focused()
-    assert items.count() < BLOCKS + 3 + 3 * each
+    assert counted(items) < BLOCKS + 3 + 3 * each
 
     tab.get_by_role("button", name="Search the graph").click()
     search(tab, f"block37.op{each - 1}")
     expect(node(tab, f"block37.op{each - 1}").locator(f'rect[stroke="{ACCENT}"]')).to_have_count(1)
-    assert in_sight(tab, node(tab, f"block37.op{each - 1}"))
+    expect_in_sight(tab, node(tab, f"block37.op{each - 1}"))
     expect(tab.locator(".graph-minimap")).to_be_visible()

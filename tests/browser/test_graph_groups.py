@@ -13,6 +13,7 @@ from tensorboard_activis.torch import ActiVisLogger
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.graphs import TITLE
+from tests.browser.reading import eventually, rectangle
 
 BLOCKS = 22
 
@@ -72,13 +73,11 @@ def node(tab: FrameLocator, key: str) -> Locator:
 def expect_within_pane(tab: FrameLocator) -> None:
     """The picture is as wide as its pane at most; it is drawn anew when fonts and figures of layers arrive."""
     picture = tab.locator("svg.graph-picture")
-    inside = "(picture, pane) => picture.getBoundingClientRect().width <= pane.getBoundingClientRect().width"
-    expect(picture).to_be_visible()
-    for _ in range(50):
-        if picture.evaluate(inside, tab.locator(".graph-pane").element_handle()):
-            return
-        picture.evaluate("() => new Promise((resolve) => setTimeout(resolve, 200))")
-    raise AssertionError(f"The picture is wider than its pane: {picture.bounding_box()}")
+
+    def check() -> None:
+        assert rectangle(picture)["width"] <= rectangle(tab.locator(".graph-pane"))["width"]
+
+    eventually(picture, check)
 
 
 def test_a_loop_is_a_chain_with_a_fold(board: str, open_tab: OpenTab) -> None:
@@ -123,9 +122,7 @@ def test_a_flat_model_is_grouped_and_its_names_can_be_told_apart(
     expect(title).to_have_text("projection_of_all_that_was_seen_out")
     ends = title.locator(".ends > :last-child")
     expect(ends).to_have_text("_out")
-    whole, last = title.bounding_box(), ends.bounding_box()
-    assert whole
-    assert last
+    whole, last = rectangle(title), rectangle(ends)
     assert last["x"] + last["width"] <= whole["x"] + whole["width"] + 0.5
 
 
@@ -136,12 +133,13 @@ def test_fit_closes_what_does_not_fit_and_stays_legible(board: str, open_tab: Op
     node(tab, "layers").dblclick(position=TITLE)
     items, picture = tab.get_by_role("treeitem"), tab.locator("svg.graph-picture")
     expect(items).to_have_count(5 + BLOCKS)
-    tall = picture.bounding_box()
+    tall, high = rectangle(picture), picture.get_attribute("height") or ""
     fit = tab.get_by_role("button", name="Fit the graph into the pane, or back to full size")
     fit.click()
-    expect(picture).not_to_have_attribute("height", str(tall and tall["height"]))
+    expect(picture).not_to_have_attribute("height", high)
     scale = picture.evaluate("svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width")
     assert scale * 12 >= 10 - 1e-6
     fit.click()
     expect(items).to_have_count(5 + BLOCKS)
-    assert picture.bounding_box() == tall
+    expect(picture).to_have_attribute("height", high)
+    assert rectangle(picture) == tall

@@ -15,6 +15,7 @@ from tensorboard_activis.torch import ActiVisLogger
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, link
+from tests.browser.reading import eventually, rectangle
 from tests.query.positions.test_attention import Patches
 
 LAYER = "attention/heads"
@@ -97,22 +98,24 @@ def test_a_head_over_the_patches_of_an_image(patches: tuple[str, Snapshot], open
         most = shares[row, 1:].max()
         expect(area).to_contain_text(f"From {name}: a patch gets {most:.2f} at most")
         expect(area.locator("img")).to_be_visible()
-        covered = area.locator(".painted-map").evaluate(
-            """one => Array.from(one.getContext("2d").getImageData(0, 0, one.width, one.height).data)
-            .filter((_, i) => i % 4 === 3)"""
-        )
-        assert len(covered) == 15
-        assert int(np.argmax(covered)) == int(shares[row, 1:].argmax())
+
+        def covers() -> None:
+            covered = area.locator(".painted-map").evaluate(
+                """one => Array.from(one.getContext("2d").getImageData(0, 0, one.width, one.height).data)
+                .filter((_, i) => i % 4 === 3)"""
+            )
+            assert len(covered) == 15
+            assert int(np.argmax(covered)) == int(shares[row, 1:].argmax())
+
+        eventually(area, covers)
 
     check_row(0, "[0]")  # the class token, which has no place
     expect(area.locator(".head-from")).to_have_count(0)
     # A click on a patch looks from there: of 5 columns and 3 rows that are as wide as the picture.
-    box = area.locator(".head-grid").bounding_box()
-    assert box
+    box = rectangle(area.locator(".head-grid"))
     page.mouse.click(box["x"] + 3.5 / 5 * box["width"], box["y"] + 1.5 / 3 * box["height"])
     check_row(1 + 5 + 3, "1, 3")
-    own = area.locator(".head-from").bounding_box()
-    assert own
+    own = rectangle(area.locator(".head-from"))
     assert own["x"] - box["x"] == pytest.approx(3 / 5 * box["width"], abs=1)
     assert own["y"] - box["y"] == pytest.approx(1 / 3 * box["height"], abs=1)
     # And so does the keyboard.

@@ -16,6 +16,7 @@ from tensorboard_activis.torch import ActiVisLogger
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
+from tests.browser.reading import eventually, rectangle, shown_texts
 from tests.browser.test_accessibility import objections
 
 STEPS, SPIKE = 40, 30
@@ -89,7 +90,7 @@ def plot(tab: FrameLocator) -> Locator:
 
 
 def largest(tab: FrameLocator) -> list[float]:
-    return [float(text.replace(",", "")) for text in tab.locator(".health-largest").all_inner_texts()]
+    return [float(text.replace(",", "")) for text in shown_texts(tab.locator(".health-largest"), len(LAYERS))]
 
 
 def choose(tab: FrameLocator, measure: str) -> None:
@@ -116,22 +117,26 @@ def test_the_figures_are_those_of_plain_hooks(trained: tuple[str, Measured], pag
         choose(tab, title)
         expect(plot(tab)).to_have_attribute("aria-label", re.compile(f"^{title} of 3 layers"))
         # Stored with eight bits, shown with two digits or three.
-        np.testing.assert_allclose(largest(tab), measured[name].max(axis=1), rtol=0.02)
+
+        def as_measured(name: str = name) -> None:
+            np.testing.assert_allclose(largest(tab), measured[name].max(axis=1), rtol=0.02)
+
+        eventually(plot(tab), as_measured)
 
     # The rule that marks the update, in every layer, and what it says.
     choose(tab, "update ÷ weight")
-    assert (measured["update_ratio"][:, SPIKE] > 20 * np.median(measured["update_ratio"], axis=1)).all()
+    assert np.all(measured["update_ratio"][:, SPIKE] > 20 * np.median(measured["update_ratio"], axis=1))
     expect(tab.locator(".health-cells .health-triangle")).to_have_count(3)
     said = tab.get_by_role("region", name="What stands out")
     expect(said.get_by_role("button", name=f"Jump at step {SPIKE} in all 3 layers").first).to_be_visible()
 
     # A cell says its layer, step and value.
-    box = plot(tab).bounding_box()
-    assert box is not None
+    box = rectangle(plot(tab))
     for row, step in ((0, 3), (2, SPIKE), (1, STEPS - 1)):
         page.mouse.move(*at(box, row, step))
-        expect(tab.get_by_role("tooltip")).to_contain_text(f"{LAYERS[row]}, step {step}")
-        value = re.search(r"weight ([\d.]+)", tab.get_by_role("tooltip").inner_text())
+        tip = tab.get_by_role("tooltip")
+        expect(tip).to_contain_text(re.compile(rf"{re.escape(LAYERS[row])}, step {step}\D.*weight [\d.]+", re.DOTALL))
+        value = re.search(r"weight ([\d.]+)", tip.inner_text())
         assert value is not None
         assert float(value[1]) == pytest.approx(measured["update_ratio"][row, step], rel=0.02)
 
@@ -144,8 +149,7 @@ def test_a_column_goes_to_the_nearest_snapshot_a_name_opens_its_layer_and_the_li
     expect(plot(tab)).to_have_attribute("aria-label", re.compile("^gradient of 3 layers"))
     slider = tab.get_by_role("slider", name="Training step")
     expect(slider).to_have_attribute("aria-valuenow", "39")
-    box = plot(tab).bounding_box()
-    assert box is not None
+    box = rectangle(plot(tab))
     page.mouse.click(*at(box, 1, 12))
     expect(slider).to_have_attribute("aria-valuenow", "9")
 

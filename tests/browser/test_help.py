@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tensorboard_activis import open_run
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
+from tests.browser.reading import rectangle
 from tests.browser.test_matrix import keyboard_cell
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 
@@ -48,8 +49,7 @@ def test_hover_is_that_of_the_row_under_a_resting_pointer(board: str, open_tab: 
     tab = open_tab(board, AT_FIRST + link(sort={"by": "row", "a": "s:5"}))
     settled(tab)
     panel = layer(tab, "head.relu")
-    box = row(panel, "5").bounding_box()
-    assert box
+    box = rectangle(row(panel, "5"))
     x, y = box["x"] + 6, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     expect(panel.locator(".matrix-row.lit")).to_have_attribute("data-row", "s:5")
@@ -60,8 +60,7 @@ def test_hover_is_that_of_the_row_under_a_resting_pointer(board: str, open_tab: 
     expect(panel).not_to_contain_text("est. effect")
     expect(panel.locator(".matrix-row.lit")).not_to_have_attribute("data-row", "s:5")
     key = panel.locator(".matrix-row.lit").get_attribute("data-row") or ""
-    own = panel.locator(f'.matrix-row[data-row="{key}"]').bounding_box()
-    assert own
+    own = rectangle(panel.locator(f'.matrix-row[data-row="{key}"]'))
     assert own["y"] <= y < own["y"] + own["height"]
 
 

@@ -14,6 +14,7 @@ from tensorboard_activis import open_run
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
+from tests.browser.reading import elements, eventually, rectangle, shown_texts
 from tests.browser.recorded import WORDS, data_of, pixels, tasks_board, words
 from tests.browser.test_accessibility import objections
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
@@ -41,7 +42,7 @@ def block(tab: FrameLocator, name: str) -> Locator:
 
 def listed(tab: FrameLocator) -> list[str]:
     """Names of the instances in the list, as many as are drawn."""
-    return pane(tab).get_by_role("listbox").locator(".list-name").all_inner_texts()
+    return shown_texts(pane(tab).get_by_role("listbox").locator(".list-name"))
 
 
 def test_classes_and_the_list(board: str, open_tab: OpenTab, runs: Path) -> None:
@@ -72,26 +73,27 @@ def test_classes_and_the_list(board: str, open_tab: OpenTab, runs: Path) -> None
     wrong = np.flatnonzero(~correct & (label == digit))
     right, wrong = (rows[np.argsort(-score[rows], kind="stable")] for rows in (right, wrong))
     palette = ["344ef1", "7e7900", "b45773", "009c9f", "651300", "b68562", "654676", "0194e6", "41663c", "690033"]
-    picture = pixels(pane(tab).locator("canvas").first).astype(int)
-    name = block(tab, str(digit))
-    at, frame = name.bounding_box(), pane(tab).locator("canvas").first.bounding_box()
-    assert at
-    assert frame
-    top = at["y"] - frame["y"] + 5
-    # The first marks of the two sides: what begins behind a gap that is wider than between marks.
-    drawn = np.flatnonzero(picture[int(top) + 3, :, 3] > 0)
-    sides = [(rows, edge) for rows, edge in ((right, 0), (wrong, -1)) if rows.size]
-    begins = drawn[np.diff(drawn, prepend=-100) > 8]
-    assert len(begins) == len(sides)
-    # A mark of several instances has the colour of the first of them.
+    canvas, name = pane(tab).locator("canvas").first, block(tab, str(digit))
     several = re.search(r"(?:1 mark is|▪ =) (\d+)", pane(tab).locator(".classes-heads").inner_text())
     per = int(several[1]) if several else 1
-    for rows, edge in sides:
-        for place, one in enumerate(rows[::per][:3]):
-            strength = 0.45 + 0.55 * max(0, score[one] - 0.1) / 0.9
-            found = picture[int(top) + 3, begins[edge] + 7 * place + 3]
-            assert np.abs(found[:3] - list(bytes.fromhex(palette[prediction[one]]))).max() < 4
-            assert abs(found[3] / 255 - strength) < 0.02
+    sides = [(rows, edge) for rows, edge in ((right, 0), (wrong, -1)) if rows.size]
+    assert sides
+
+    def marked() -> None:
+        line = pixels(canvas)[int(rectangle(name)["y"] - rectangle(canvas)["y"] + 5) + 3].astype(int)
+        # The first marks of the two sides: what begins behind a gap that is wider than between marks.
+        drawn = np.flatnonzero(line[:, 3] > 0)
+        begins = drawn[np.diff(drawn, prepend=-100) > 8]
+        assert len(begins) == len(sides)
+        # A mark of several instances has the colour of the first of them.
+        for rows, edge in sides:
+            for place, one in enumerate(rows[::per][:3]):
+                strength = 0.45 + 0.55 * max(0, score[one] - 0.1) / 0.9
+                found = line[begins[edge] + 7 * place + 3]
+                assert np.abs(found[:3] - list(bytes.fromhex(palette[prediction[one]]))).max() < 4
+                assert abs(found[3] / 255 - strength) < 0.02
+
+    eventually(canvas, marked)
 
     # By keyboard in the same order; what is hovered is hovered in the projection, too.
     name.focus()
@@ -102,8 +104,12 @@ def test_classes_and_the_list(board: str, open_tab: OpenTab, runs: Path) -> None
 
     # The list below: the wrong ones of the class that was pointed at, the surest first; it stays when the pointer leaves.
     tab.get_by_role("heading", name="Instances").hover()
-    assert listed(tab)[: min(5, len(wrong))] == list(names[wrong][:5])
     expect(pane(tab).get_by_role("listbox")).to_have_accessible_name(f"Class {digit}, wrong")
+
+    def surest_first() -> None:
+        assert listed(tab)[: min(5, len(wrong))] == list(names[wrong][:5])
+
+    eventually(pane(tab), surest_first)
     row(layer(tab, "head.fc2"), "3").hover()
     expect(pane(tab).get_by_role("listbox")).to_have_accessible_name(re.compile("^Class 3"))
     pane(tab).get_by_role("button", name="Sort by p(label)").click()
@@ -139,11 +145,9 @@ def test_a_mark_stands_for_as_many_instances_in_every_class(
         expect(pane(tab)).to_contain_text("Right 2,800")
         # The larger class has 600 marks at most.
         expect(pane(tab).get_by_text("1 mark is 5", exact=False)).to_have_count(1)
-        edges = [pane(tab).locator(".classes-heads > span").nth(side).bounding_box() for side in (1, 2)]
+        edges = [rectangle(pane(tab).locator(".classes-heads > span").nth(side)) for side in (1, 2)]
         for name, edge in (("much", edges[0]), ("much", edges[1]), ("little", edges[0])):
-            box = block(tab, name).bounding_box()
-            assert box
-            assert edge
+            box = rectangle(block(tab, name))
             page.mouse.move(edge["x"] + 3, box["y"] + 8)
             expect(tab.get_by_role("tooltip")).to_have_text("5 instances: click to pick them")
         page.mouse.down()
@@ -166,10 +170,8 @@ def test_heads_of_classes_do_not_overlap(
         tab = open_tab(board)
         expect(pane(tab)).to_contain_text(f"Right {3300 - mistakes:,}")
         expect(pane(tab).get_by_text(note, exact=False)).to_have_count(1)
-        boxes = [head.bounding_box() for head in pane(tab).locator(".classes-heads > span").all()]
+        boxes = [rectangle(head) for head in elements(pane(tab).locator(".classes-heads > span"), 3)]
         for before, after in itertools.pairwise(boxes):
-            assert before
-            assert after
             assert before["x"] + before["width"] <= after["x"]
 
 
@@ -250,7 +252,7 @@ def test_the_table(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_pa
     head = grid.get_by_role("columnheader", name="score")
     by_score = sorted((record["score"] for record in records), reverse=True)
     cells = grid.get_by_role("row").nth(1).get_by_role("gridcell")
-    place = [cell.inner_text() for cell in grid.get_by_role("columnheader").all()].index("score")
+    place = shown_texts(grid.get_by_role("columnheader")).index("score")
     for direction, value in (("descending", by_score[0]), ("ascending", by_score[-1])):
         head.get_by_role("button").click()
         expect(head).to_have_attribute("aria-sort", direction)
@@ -310,20 +312,24 @@ def test_numbers_stand_in_bins(tasks: str, open_tab: OpenTab, task_runs: Path) -
     expect(pane(tab).locator(".classes-scale")).to_have_text(re.compile(r"^error −\d.* \d"))
     # The farthest off first.
     order = np.argsort(-np.abs(error), kind="stable")
-    expect(pane(tab).get_by_role("listbox").get_by_role("option").first).to_be_visible()
-    assert listed(tab)[:5] == [f"#{table['id'][one]}" for one in order[:5]]
+
+    def farthest_first() -> None:
+        assert listed(tab)[:5] == [f"#{table['id'][one]}" for one in order[:5]]
+
+    eventually(pane(tab), farthest_first)
     # Signed: brown below, blue above; the first mark of a bin is the one that is most too high.
     canvas = pane(tab).locator("canvas").first
-    at, frame = block(tab, "−2 to −1.5").bounding_box(), canvas.bounding_box()
-    edge = pane(tab).locator(".classes-heads span").nth(1).bounding_box()
-    assert at
-    assert frame
-    assert edge
+    at, frame = rectangle(block(tab, "−2 to −1.5")), rectangle(canvas)
+    edge = rectangle(pane(tab).locator(".classes-heads span").nth(1))
     own = np.sort(error[np.array(table["label"]) < -1.5])[::-1]
-    picture = pixels(canvas)[..., :3].astype(int)
-    for place in (0, len(own) - 1):
-        red, _, blue = picture[int(at["y"] - frame["y"]) + 8, int(edge["x"] - frame["x"]) + 3 + 7 * place]
-        assert np.sign(blue - red) == np.sign(own[place])
+
+    def signed() -> None:
+        picture = pixels(canvas)[..., :3].astype(int)
+        for place in (0, len(own) - 1):
+            red, _, blue = picture[int(at["y"] - frame["y"]) + 8, int(edge["x"] - frame["x"]) + 3 + 7 * place]
+            assert np.sign(blue - red) == np.sign(own[place])
+
+    eventually(canvas, signed)
 
     tab = open_tab(tasks, "&p.activis.run=ranking")
     expect(pane(tab).get_by_role("radio")).to_have_text(["Bins", "Table"])
@@ -354,10 +360,8 @@ def test_without_classes(tasks: str, open_tab: OpenTab, task_runs: Path) -> None
 def test_texts_are_shown_where_they_are_hovered(tasks: str, open_tab: OpenTab, page: Page) -> None:
     tab = open_tab(tasks, "&p.activis.run=texts")
     expect(pane(tab)).to_contain_text("Wrong 6")
-    box = block(tab, "ant").bounding_box()
-    edge = pane(tab).locator(".classes-heads span").nth(2).bounding_box()
-    assert box
-    assert edge
+    box = rectangle(block(tab, "ant"))
+    edge = rectangle(pane(tab).locator(".classes-heads span").nth(2))
     page.mouse.move(edge["x"] + 3, box["y"] + 8)
     # Content, label, prediction and score: of class ant, row 0 is the surest that was wrong.
     expect(tab.get_by_role("tooltip")).to_have_text(

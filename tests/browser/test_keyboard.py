@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tests.browser.conftest import OpenTab
+from tests.browser.reading import there_is
 from tests.browser.test_tour import AT_FIRST, FIRST, SECOND, layer, row, settled
 
 #: More than the tab has stops.
@@ -28,7 +29,7 @@ class Keys:
     def go_to(self, target: Locator, key: str = "Tab") -> None:
         """Presses the key until the target has the focus."""
         for _ in range(MOST_STOPS):
-            if target.count() and target.first.evaluate(HAS_FOCUS):
+            if there_is(target) and target.first.evaluate(HAS_FOCUS):
                 return
             self.press(key)
             # What a key shows is focused a frame later where it was not drawn before.
@@ -37,13 +38,15 @@ class Keys:
 
     def choose(self, tab: FrameLocator, name: str) -> None:
         """Walks down the open menu to an option and takes it."""
-        listbox = tab.locator(".menu")
-        expect(listbox).to_be_visible()
+        active = tab.locator(".menu .menu-option.active")
+        expect(active).to_be_visible()
         self.press("Home")
         for _ in range(MOST_STOPS):
-            if re.match(name, listbox.locator(".menu-option.active").inner_text().replace("\n", " ")):
+            key = active.get_attribute("id") or ""
+            if re.match(name, active.inner_text().replace("\n", " ")):
                 return self.press("Enter")
             self.press("ArrowDown")
+            expect(active).not_to_have_id(key)
         raise AssertionError(f"the menu has no {name}")
 
 

@@ -13,6 +13,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
+from tests.browser.reading import rectangle
 from tests.browser.recorded import write_tasks
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, settled
 from tests.query.neurons.test_separation import by_scikit_learn
@@ -111,9 +112,8 @@ def test_effect_sizes_and_steps(board: str, open_tab: OpenTab, page: Page, runs:
 
     # Passing over the bars asks nothing; resting on one asks that layer at each step, and says it all.
     before = len(asked)
-    boxes = [rung(tab, key).bounding_box() for key in ("stem", "block1", "block2")]
+    boxes = [rectangle(rung(tab, key)) for key in ("stem", "block1", "block2")]
     for box in boxes:  # no `hover`, which looks at each first, so that a slow machine would rest there
-        assert box is not None
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tip = tab.get_by_role("tooltip")
     expect(tip.get_by_role("img", name="Over the steps 20 to 60")).to_be_visible()

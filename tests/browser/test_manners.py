@@ -13,6 +13,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, Request, expect
 from tensorboard_activis import open_run
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, link
+from tests.browser.reading import elements, eventually, rectangle
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, pick, settled
 
 #: Words and buttons of the bars that lie on each other, as "this over that".
@@ -32,14 +33,12 @@ OVERLAPS = """body => {
 
 
 def width(pane: Locator) -> float:
-    box = pane.bounding_box()
-    assert box
+    box = rectangle(pane)
     return box["width"]
 
 
 def top(part: Locator) -> float:
-    box = part.bounding_box()
-    assert box
+    box = rectangle(part)
     return box["y"]
 
 
@@ -51,27 +50,32 @@ def test_panes_resize_collapse_and_remember(board: str, open_tab: OpenTab, page:
     edge = tab.get_by_role("separator", name="Width of the graph")
     edge.press("ArrowRight")
     edge.press("ArrowRight")
-    side = tab.get_by_role("separator", name="Width of the instances").bounding_box()
-    assert side
+    side = rectangle(tab.get_by_role("separator", name="Width of the instances"))
     page.mouse.move(side["x"] + 3, side["y"] + 100)
     page.mouse.down()
     page.mouse.move(side["x"] - 57, side["y"] + 100, steps=3)
     page.mouse.up()
-    assert (width(graph), width(instances)) == (before[0] + 32, before[1] + 60)
+
+    def resized() -> None:
+        assert (width(graph), width(instances)) == (before[0] + 32, before[1] + 60)
+
+    def collapsed() -> None:
+        assert rectangle(drawer(tab))["height"] <= 34, "the drawer collapses to its title line"
+
+    eventually(graph, resized)
     tab.get_by_role("separator", name="Height of the detail").press("Enter")
-    assert (drawer(tab).bounding_box() or {"height": 0})["height"] <= 34, "the drawer collapses to its title line"
+    eventually(graph, collapsed)
 
     # Panels are at least 240 px high; more of them scroll.
     panels = tab.get_by_role("region", name=re.compile("^Layer "))
-    expect(panels).to_have_count(5)
-    assert all((panel.bounding_box() or {"height": 0})["height"] >= 240 for panel in panels.all())
+    assert min(rectangle(panel)["height"] for panel in elements(panels, 5)) >= 240
     layer(tab, "head.fc2").scroll_into_view_if_needed()
     expect(layer(tab, "head.fc2").get_by_role("grid")).to_be_in_viewport()
 
     page.reload()
     expect(layer(tab, "head.fc2").get_by_role("grid")).to_be_visible()
-    assert (width(graph), width(instances)) == (before[0] + 32, before[1] + 60)
-    assert (drawer(tab).bounding_box() or {"height": 0})["height"] <= 34
+    eventually(graph, resized)
+    eventually(graph, collapsed)
     drawer(tab).get_by_role("button", name="Open the drawer").click()
 
     # From 1,024 px to 4K nothing lies on anything else; C goes first, then the projection goes under its matrix.
@@ -79,9 +83,13 @@ def test_panes_resize_collapse_and_remember(board: str, open_tab: OpenTab, page:
     for wide, high in ((3840, 2160), (1280, 800), (1270, 800), (1024, 768)):
         page.set_viewport_size({"width": wide, "height": high})
         page.wait_for_timeout(300)
-        assert tab.locator("body").evaluate(OVERLAPS) == [], wide
-        assert (width(instances) <= 28) == (wide < 1280)
-        assert (top(plot) > top(grid) + 100) == (wide < 1100)
+
+        def fits(wide: int = wide) -> None:
+            assert tab.locator("body").evaluate(OVERLAPS) == [], wide
+            assert (width(instances) <= 28) == (wide < 1280)
+            assert (top(plot) > top(grid) + 100) == (wide < 1100)
+
+        eventually(plot, fits)
     tab.get_by_role("button", name="Show or hide Instances").click()
     wrong = tab.get_by_role("listbox", name="Wrong")
     expect(wrong).to_be_visible()

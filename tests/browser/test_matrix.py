@@ -15,6 +15,7 @@ from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
+from tests.browser.reading import elements, rectangle
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 
 LAYERS = ("block2", "head.fc2")
@@ -28,15 +29,13 @@ def state(**fields: object) -> str:
 
 def keys(panel: Locator) -> list[str | None]:
     """Rows from top to bottom."""
-    rows = panel.locator(".matrix-row")
-    tops = [(float(one.bounding_box()["y"]), one.get_attribute("data-row")) for one in rows.all()]  # type: ignore[index]
-    return [key for _, key in sorted(tops, key=lambda one: one[0])]
+    rows = [(rectangle(one)["y"], one.get_attribute("data-row")) for one in elements(panel.locator(".matrix-row"))]
+    return [key for _, key in sorted(rows, key=lambda one: one[0])]
 
 
 def edges(place: Locator) -> Box:
     """Left, top, right, bottom."""
-    box = place.bounding_box()
-    assert box
+    box = rectangle(place)
     return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
 
 
@@ -328,7 +327,7 @@ def test_a_large_matrix_is_drawn_from_bytes_and_told_in_numbers(tmp_path: Path, 
         order = found[:, 0].astype(int)
         # The means of so many classes are stored to 1/4,094 of their range.
         step = np.ptp(means, axis=0)[order, None] / 4094
-        assert (np.abs(found[:, 2:] - means.T[order]) <= 1.001 * step).all()
+        assert np.all(np.abs(found[:, 2:] - means.T[order]) <= 1.001 * step)
 
 
 def short(value: float) -> str:

@@ -10,7 +10,8 @@ from tensorboard_activis import open_run
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
-from tests.browser.recorded import classes, pixels
+from tests.browser.reading import eventually
+from tests.browser.recorded import classes, expect_redrawn, pixels
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, settled
 from tests.records import small_data, write_run
 
@@ -38,7 +39,7 @@ def test_what_is_typed_shows_everywhere_before_it_is_a_row(
     expect(tab.get_by_text(f"{count} of 899")).to_be_visible()
     expect(instances.get_by_role("region", name=f"Typed: {count} instances")).to_be_visible()
     for canvas, was in zip(pictures, before, strict=True):
-        assert (np.asarray(pixels(canvas)) != was).any(), "the rest dims"
+        expect_redrawn(canvas, was)  # the rest dims
     # In the matrix it stands above the classes, with its own means, and the neurons keep their places.
     grid = layer(tab, "head.relu").get_by_role("grid")
     expect(grid).to_have_attribute("aria-rowcount", "11")
@@ -157,12 +158,16 @@ def test_wrong_has_a_mark_of_its_own_in_the_projection(board: str, open_tab: Ope
     tab = open_tab(board, AT_FIRST + link(**{"panel:head.relu": {"c": "correct"}}))
     settled(tab)
     plot = layer(tab, "head.relu").locator(".projection-plot")
-    points, marks = (pixels(plot.locator("canvas").nth(number))[..., :3].astype(int) for number in (0, 1))
-    # No point has the blue of "more active": where a pixel is coloured at all, it is grey.
-    assert (points.max(axis=2) - points.min(axis=2)).max() < 24
-    # Crosses in the colour of the text.
-    ink = (np.abs(marks - [0x21, 0x21, 0x21]).max(axis=2) < 12).sum()
-    assert ink > 200
+
+    def crosses() -> None:
+        points, marks = (pixels(plot.locator("canvas").nth(number))[..., :3].astype(int) for number in (0, 1))
+        # No point has the blue of "more active": where a pixel is coloured at all, it is grey.
+        assert (points.max(axis=2) - points.min(axis=2)).max() < 24
+        # Crosses in the colour of the text.
+        ink = (np.abs(marks - [0x21, 0x21, 0x21]).max(axis=2) < 12).sum()
+        assert ink > 200
+
+    eventually(plot, crosses)
     expect(layer(tab, "head.relu").locator(".projection-cross")).to_have_count(1)
 
 

@@ -10,6 +10,7 @@ from tensorboard_activis import open_run
 from tests.board import tensorboard
 from tests.browser.conftest import EPOCHS, OpenTab
 from tests.browser.links import drawer, link
+from tests.browser.reading import elements, eventually, rectangle, there_is
 from tests.browser.recorded import pixels
 from tests.browser.test_tour import FIRST, layer, row, settled
 from tests.records import small_data, write_run
@@ -34,10 +35,11 @@ def order_of_neurons(page: Page, tab: FrameLocator) -> list[int]:
     grid = layer(tab, LAYER).get_by_role("grid")
     grid.focus()
     grid.press("Control+Home")
-    names = []
+    cell, names = layer(tab, LAYER).get_by_role("gridcell"), [""]
     for _ in range(20):
         grid.press("ArrowRight")
-        names.append(layer(tab, LAYER).get_by_role("gridcell").inner_text())
+        expect(cell).not_to_have_text(names[-1])
+        names.append(cell.inner_text())
     return [int(found[1]) for name in names if (found := re.match(r"Neuron (\d+),", name))]
 
 
@@ -67,17 +69,19 @@ def test_a_neuron_has_a_line_per_row(board: str, open_tab: OpenTab, page: Page, 
 
     # Labels stand beside the ends, apart from each other; as many as have room.
     labels = chart(tab).locator(".detail-line-label text")
-    boxes = sorted(box["y"] + box["height"] / 2 for box in map(Locator.bounding_box, labels.all()) if box)
-    assert len(boxes) >= 8
-    assert min(np.diff(boxes)) >= 11.5
+
+    def apart() -> None:
+        boxes = sorted(box["y"] + box["height"] / 2 for box in map(rectangle, elements(labels)))
+        assert len(boxes) >= 8
+        assert min(np.diff(boxes)) >= 11.5
+
+    eventually(labels, apart)
 
     # A hovered row dims the rest, from wherever it is hovered.
     row(layer(tab, LAYER), "8").hover()
     eight = chart(tab).locator('path[data-row="s:8"]')
     expect(eight).to_have_attribute("opacity", "1")
     expect(chart(tab).locator('path[data-row="s:3"]')).not_to_have_attribute("opacity", "1")
-    box = chart(tab).locator("svg").bounding_box()
-    assert box is not None
     tab.get_by_role("heading", name="Instances").hover()
     expect(chart(tab).locator('path[data-row="s:3"]')).to_have_attribute("opacity", "1")
     page.mouse.move(*_on_line(eight, 0.5))
@@ -98,7 +102,7 @@ def _on_line(line: Locator, share: float) -> tuple[float, float]:
         }""",
         share,
     )
-    frame = line.page.locator("iframe[src*='name=activis']").bounding_box() or {"x": 0, "y": 0}
+    frame = rectangle(line.page.locator("iframe[src*='name=activis']"))
     return x + frame["x"], y + frame["y"]
 
 
@@ -116,11 +120,12 @@ def test_many_rows_are_pale_but_those_that_are_chosen(tmp_path: Path, open_tab: 
             ),
         )
         lines = chart(tab).locator("path[data-row]")
-        expect(lines).to_have_count(25)
-        strong = {
-            line.get_attribute("data-row") for line in lines.all() if float(line.get_attribute("opacity") or 0) == 1
-        }
-        assert strong == {"i:2", "s:over 3", "s:over 20"}
+
+        def three_are_strong() -> None:
+            opacities = {line.get_attribute("data-row"): line.get_attribute("opacity") for line in elements(lines, 25)}
+            assert {key for key, opacity in opacities.items() if opacity == "1"} == {"i:2", "s:over 3", "s:over 20"}
+
+        eventually(lines, three_are_strong)
         expect(chart(tab).locator(".detail-line-label")).to_have_count(3)
 
 
@@ -138,23 +143,24 @@ def test_a_row_is_spread_over_the_steps(board: str, open_tab: OpenTab, page: Pag
 
     # Its last line is the row of the matrix above, in the same colours: same neurons in the same order.
     grid = panel.get_by_role("grid")
-    matrix, spread = pixels(panel.locator(".matrix-body canvas").first), pixels(strip.locator("canvas").first)
-    box, whole = row(panel, "8").bounding_box(), grid.bounding_box()
-    assert box is not None
-    assert whole is not None
-    ratio = matrix.shape[0] / whole["height"]
-    own = matrix[round((box["y"] + box["height"] / 2 - whole["y"]) * ratio)]
-    last = spread[-round(spread.shape[0] / EPOCHS / 2)]
-    first = spread[round(spread.shape[0] / EPOCHS / 2)]
-    left = round(130 * ratio)
-    assert (own[left:] == last[left:]).all()
-    assert (own[left:] != first[left:]).any()
+
+    def as_above() -> None:
+        matrix, spread = pixels(panel.locator(".matrix-body canvas").first), pixels(strip.locator("canvas").first)
+        box, whole = rectangle(row(panel, "8")), rectangle(grid)
+        ratio = matrix.shape[0] / whole["height"]
+        own = matrix[round((box["y"] + box["height"] / 2 - whole["y"]) * ratio)]
+        last = spread[-round(spread.shape[0] / EPOCHS / 2)]
+        first = spread[round(spread.shape[0] / EPOCHS / 2)]
+        left = round(130 * ratio)
+        assert np.array_equal(own[left:], last[left:])
+        assert not np.array_equal(own[left:], first[left:])
+
+    eventually(strip, as_above)
 
     # The step shown is marked; a cell says its value; hovering is linked; a click moves the step.
     expect(strip.locator(".matrix-strip-step.shown")).to_have_text(str(STEPS[-1]))
     ground = strip.locator(".matrix-strip-cells")
-    place = ground.bounding_box()
-    assert place is not None
+    place = rectangle(ground)
     ground.hover(position={"x": place["width"] * 0.6, "y": 4})
     tip = tab.get_by_role("tooltip")
     expect(tip).to_have_text(re.compile(rf"^Neuron \d+ · 8 at step {STEPS[0]} · mean [−\d.]+ · z [+−]?[\d.]+ · n \d+$"))
@@ -189,7 +195,7 @@ def test_moving_the_step_moves_no_block_and_no_neuron(board: str, open_tab: Open
     blocks = tab.get_by_role("region", name="Instances", exact=True).locator(".classes-label")
 
     def tops() -> list[float]:
-        return [box["y"] for box in map(Locator.bounding_box, blocks.all()) if box]
+        return [rectangle(one)["y"] for one in elements(blocks)]
 
     before, neurons = tops(), order_of_neurons(page, tab)
     assert len(before) >= 5
@@ -266,11 +272,10 @@ def test_pinned_instances_beyond_the_fold_are_counted(board: str, open_tab: Open
     panel = layer(tab, LAYER)
     fold = panel.get_by_role("button", name=re.compile("more below$"))
     block = panel.get_by_role("rowgroup", name="Pinned instances")
-    box = block.bounding_box()
-    assert box is not None
+    box = rectangle(block)
     height = box["height"]
     expect(fold).to_have_text(f"{pinned - round(height / 18)} more below")
-    while fold.count() > 0:
+    while there_is(fold):
         fold.click()
     expect(panel.get_by_role("button", name=re.compile("more above$"))).to_have_text(
         f"{pinned - round(height / 18)} more above"

@@ -12,6 +12,7 @@ from tensorboard_activis import open_run
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, go, link
+from tests.browser.reading import elements, eventually, filled, rectangle
 from tests.positions import SEQUENCE, STRONGEST, Truth, write_positions_run
 from tests.records import small_data, write_run
 
@@ -42,7 +43,7 @@ def neuron(layer: str) -> dict[str, object]:
 
 def alphas(tab: FrameLocator, selector: str) -> list[int]:
     """The most that each overlay covers, 0 to 255."""
-    found: list[int] = tab.locator(selector).evaluate_all(
+    found: list[int] = filled(tab.locator(selector)).evaluate_all(
         """all => all.map(one => Math.max(...one.getContext("2d").getImageData(0, 0, one.width, one.height).data
         .filter((_, i) => i % 4 === 3)))"""
     )
@@ -57,9 +58,8 @@ def test_texts(places: str, logs: tuple[Path, Truth], open_tab: OpenTab, page: P
 
     # The strongest, tokens shaded, the token of the peak in bold.
     lines = drawer(tab).get_by_role("region", name="Strongest instances").locator(".where-lines .where-line")
-    expect(lines).to_have_count(STRONGEST)
-    for line, row in zip(lines.all(), order, strict=True):
-        assert line.locator(".token").all_inner_texts() == truth.tokens[row]
+    for line, row in zip(elements(lines, STRONGEST), order, strict=True):
+        expect(line.locator(".token")).to_have_text(list(truth.tokens[row]))
         expect(line.locator(".token.peak")).to_have_text(truth.tokens[row][int(np.nanargmax(values[row]))])
         assert "rgb" in (line.locator(".token.peak").get_attribute("style") or "")
     expect(drawer(tab).get_by_role("img", name=re.compile("^Colours from"))).to_be_visible()
@@ -99,8 +99,7 @@ def test_images(places: str, logs: tuple[Path, Truth], open_tab: OpenTab, page: 
     strongest = snapshot.positions(layer).strongest(NEURON)
     tab = open_tab(places, shown("images", layer, selection=neuron(layer)))
     tiles = drawer(tab).get_by_role("region", name="Strongest instances").get_by_role("button")
-    expect(tiles).to_have_count(len(strongest.rows))
-    for tile, row, peak in zip(tiles.all(), strongest.rows, strongest.peaks, strict=True):
+    for tile, row, peak in zip(elements(tiles, len(strongest.rows)), strongest.rows, strongest.peaks, strict=True):
         identifier = snapshot.instances["id"][int(row)].as_py()
         expect(tile).to_have_accessible_name(
             re.compile(rf"^#{identifier}, .*peak at row {peak // 4}, column {peak % 4}$")
@@ -108,9 +107,13 @@ def test_images(places: str, logs: tuple[Path, Truth], open_tab: OpenTab, page: 
 
     # Overlay and ring; the ring alone; the picture alone.
     overlays, rings = (".where-tile .painted-map", ".where-tile .painted-ring")
-    expect(tab.locator(overlays)).to_have_count(len(strongest.rows))
-    assert max(alphas(tab, overlays)) > 150
     count = len(strongest.rows)
+    expect(tab.locator(overlays)).to_have_count(count)
+
+    def painted() -> None:
+        assert max(alphas(tab, overlays)) > 150
+
+    eventually(tiles, painted)
     for name, maps, peaks in (("peak", 0, count), ("plain", 0, 0), ("overlay", count, count)):
         drawer(tab).get_by_role("radio", name=name, exact=True).click()
         expect(tab.locator(overlays)).to_have_count(maps)
@@ -130,13 +133,11 @@ def test_images(places: str, logs: tuple[Path, Truth], open_tab: OpenTab, page: 
     # An instance is painted by the neuron whose column is hovered.
     go(page, tab, shown("images", layer, selection={"kind": "instance", "row": int(strongest.rows[0])}))
     expect(drawer(tab).get_by_role("heading", name=re.compile("Content"))).to_be_visible()
-    box = tab.locator(".matrix-body").first.bounding_box()
-    assert box
+    box = rectangle(tab.locator(".matrix-body").first)
     caption = drawer(tab).locator(".where-painted")
     found = set()
     for share in (0.3, 0.45, 0.6, 0.75, 0.9):  # of five neurons
         page.mouse.move(box["x"] + share * box["width"], box["y"] + 20)
-        expect(caption).to_be_visible()
         page.wait_for_timeout(200)
         found.add(caption.inner_text())
     assert len(found) > 1

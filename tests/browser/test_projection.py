@@ -11,7 +11,8 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 from tensorboard_activis import open_run
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
-from tests.browser.recorded import WORDS, pixels, tasks_board, words
+from tests.browser.reading import eventually, rectangle, shown_texts, there_is
+from tests.browser.recorded import WORDS, expect_redrawn, pixels, tasks_board, words
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 
 GREY = 24  # greys, their halos and mixtures differ by less in their channels
@@ -55,29 +56,44 @@ def test_colours_legend_and_hover(board: str, open_tab: OpenTab, runs: Path) -> 
 
     # By label; clusters are named in the plot.
     expect(legend(tab)).to_have_text(digits)
-    assert set(digits) >= set(words(plot(tab)))
-    assert len(words(plot(tab))) >= 8
+
+    def clusters_are_named() -> None:
+        assert set(digits) >= set(words(plot(tab)))
+        assert len(words(plot(tab))) >= 8
+        assert coloured(points) > 1000
+
+    eventually(points, clusters_are_named)
     whole = pixels(points)
-    assert coloured(points) > 1000
 
     # An entry is switched off and on again: its points go and come back, its name too.
     legend(tab).nth(3).click()
     expect(legend(tab).nth(3)).to_have_attribute("aria-pressed", "false")
     tab.get_by_role("heading", name="Instances").hover()
-    assert "3" not in words(plot(tab))
-    without = pixels(points)
-    assert (without != whole).any(-1).sum() > 100
+
+    def three_is_gone() -> None:
+        assert "3" not in words(plot(tab))
+        assert (pixels(points) != whole).any(-1).sum() > 100
+
+    eventually(points, three_is_gone)
     legend(tab).nth(3).click()
     tab.get_by_role("heading", name="Instances").hover()
     expect(legend(tab).nth(3)).to_have_attribute("aria-pressed", "true")
-    assert (pixels(points) == whole).all()
+
+    def as_before() -> None:
+        assert np.array_equal(pixels(points), whole)
+
+    eventually(points, as_before)
 
     # A hovered row lights its points and its entry, the others dim and stay.
     row(layer(tab, "head.fc2"), "8").hover()
     expect(tab.locator(".projection-entry.here")).to_have_text(["8", "8"])
     expect(legend(tab).nth(3)).to_have_class(re.compile("dim"))
-    assert coloured(points) > 200
-    assert (pixels(points) != whole).any(-1).sum() > 1000
+
+    def eight_is_lit() -> None:
+        assert coloured(points) > 200
+        assert (pixels(points) != whole).any(-1).sum() > 1000
+
+    eventually(points, eight_is_lit)
     # An entry does the same for everybody else.
     legend(tab).nth(5).hover()
     expect(layer(tab, "head.relu").locator(".matrix-row.lit")).to_contain_text("5")
@@ -86,7 +102,7 @@ def test_colours_legend_and_hover(board: str, open_tab: OpenTab, runs: Path) -> 
     for by, entries in (("prediction", digits), ("correctness", ["right", "wrong"]), ("rows", digits)):
         colour_by(tab, "head.fc2", by)
         expect(legend(tab).filter(has_text=entries[0]).first).to_be_visible()
-        assert [text for text in legend(tab).all_inner_texts() if text in entries] == entries
+        assert [text for text in shown_texts(legend(tab)) if text in entries] == entries
     colour_by(tab, "head.fc2", "score")
     scale = layer(tab, "head.fc2").locator(".projection-legend.scale")
     expect(scale).to_have_text(re.compile(r"^0[\d.]+$"))
@@ -100,23 +116,28 @@ def test_colours_legend_and_hover(board: str, open_tab: OpenTab, runs: Path) -> 
     grid.press("Enter")
     colour_by(tab, "head.fc2", "Neuron 0")
     expect(layer(tab, "head.fc2").get_by_role("button", name="Colour: Neuron 0")).to_be_visible()
-    assert coloured(points) > 500
+
+    def neuron_is_seen() -> None:
+        assert coloured(points) > 500
+
+    eventually(points, neuron_is_seen)
 
 
 def test_hover_pin_zoom_and_lasso(board: str, open_tab: OpenTab, page: Page, runs: Path) -> None:
     tab = open_tab(board, AT_FIRST)
     settled(tab)
-    box = plot(tab).bounding_box()
-    assert box
+    box = rectangle(plot(tab))
     known = {record["id"]: record for record in open_run(runs / FIRST).snapshot(60).instances.to_pylist()}
 
     # What is pointed at is explained, in words of its record.
     tip = tab.get_by_role("tooltip")
     for step in range(200):
         page.mouse.move(box["x"] + 20 + step, box["y"] + box["height"] * 0.45)
-        if tip.count():
+        if there_is(tip):
             break
-    said = re.search(r"#(\d+) · (\d) → (\d) · score (\d\.\d\d)", tip.inner_text())
+    record_words = re.compile(r"#(\d+) · (\d) → (\d) · score (\d\.\d\d)")
+    expect(tip).to_contain_text(record_words)
+    said = record_words.search(tip.inner_text())
     assert said, tip.inner_text()
     record = known[said[1]] if said[1] in known else known[int(said[1])]
     assert (str(record["label"]), str(record["prediction"])) == (said[2], said[3])
@@ -129,16 +150,19 @@ def test_hover_pin_zoom_and_lasso(board: str, open_tab: OpenTab, page: Page, run
     expect(tab.get_by_role("button", name=re.compile(f"Remove {name}"))).to_be_visible()
     page.mouse.move(2, 2)
     for panel in ("head.relu", "head.fc2"):
-        assert name in words(plot(tab, panel))
-        ring = pixels(plot(tab, panel).locator("canvas").nth(1))
-        accent = (ring == np.array([0xB8, 0x43, 0x00, 255], np.uint8)).all(-1)
-        assert accent.sum() > 20
+
+        def is_ringed(panel: str = panel) -> None:
+            assert name in words(plot(tab, panel))
+            ring = pixels(plot(tab, panel).locator("canvas").nth(1))
+            accent = (ring == np.array([0xB8, 0x43, 0x00, 255], np.uint8)).all(-1)
+            assert accent.sum() > 20
+
+        eventually(plot(tab, panel), is_ringed)
     # Hovered it has another ring, by keyboard as by pointer.
     marks = plot(tab).locator("canvas").nth(1)
     before = pixels(marks)
     tab.get_by_role("listbox").get_by_role("option").nth(2).hover()
-    page.wait_for_timeout(100)
-    assert (pixels(marks) != before).any()
+    expect_redrawn(marks, before)
 
     # The wheel with Ctrl zooms around the pointer, the middle button pans, a button shows all again.
     everything = words(plot(tab))
@@ -153,12 +177,15 @@ def test_hover_pin_zoom_and_lasso(board: str, open_tab: OpenTab, page: Page, run
     page.mouse.down(button="middle")
     page.mouse.move(box["x"] + 10, box["y"] + 10, steps=3)
     page.mouse.up(button="middle")
-    page.wait_for_timeout(100)
-    assert (pixels(plot(tab).locator("canvas").first) != closer).any()
+    expect_redrawn(plot(tab).locator("canvas").first, closer)
     fit.click()
     expect(fit).to_have_count(0)
     page.mouse.move(2, 2)
-    assert words(plot(tab)) == everything
+
+    def all_is_shown() -> None:
+        assert words(plot(tab)) == everything
+
+    eventually(plot(tab), all_is_shown)
 
     # A lasso around all; alt takes the left half away, shift brings it back.
     def lasso(left: float, right: float) -> int:

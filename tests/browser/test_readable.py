@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.browser.conftest import VISITED, OpenTab
 from tests.browser.links import go, link
+from tests.browser.reading import eventually, rectangle, there_is
 from tests.browser.test_accessibility import comparing, confusion, editor, menu, neuron, pinned, subset, table
 from tests.browser.test_tour import AT_FIRST, layer, settled
 
@@ -149,7 +150,7 @@ def test_the_first_matrix_is_few_tabs_away(board: str, open_tab: OpenTab, page: 
     page.locator("iframe[src*='name=activis']").focus()
     pressed: list[str] = []
     while len(pressed) < 8 and not grid.evaluate("grid => grid === document.activeElement"):
-        skip = tab.locator(":focus").filter(has_text="Skip to the matrix").count() == 1
+        skip = there_is(tab.locator(":focus").filter(has_text="Skip to the matrix"))
         pressed.append("Enter" if skip else "Tab")
         page.keyboard.press(pressed[-1])
     expect(grid).to_be_focused()
@@ -188,12 +189,14 @@ def test_the_wheel_over_a_projection_scrolls_the_panels(board: str, open_tab: Op
     whole = layer(tab, "stem").get_by_role("button", name="Show all")
     stack = tab.locator(".panel-stack")
     expect(plot).to_be_visible()
-    box = plot.bounding_box()
-    assert box
+    box = rectangle(plot)
     page.mouse.move(box["x"] + 40, box["y"] + 40)
     page.mouse.wheel(0, 100)
-    page.wait_for_timeout(300)
-    assert stack.evaluate("stack => stack.scrollTop") > 50
+
+    def scrolled() -> None:
+        assert stack.evaluate("stack => stack.scrollTop") > 50
+
+    eventually(stack, scrolled)
     expect(whole).to_have_count(0)
     stack.evaluate("stack => stack.scrollTo(0, 0)")
     # With Ctrl it zooms, and without where the plot has the focus.

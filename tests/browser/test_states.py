@@ -116,11 +116,9 @@ def test_dark_and_light_follow_tensorboard_at_once(tmp_path: Path, open_tab: Ope
         tab = open_tab(board)
         expect(grid(tab)).to_be_visible()
         body = tab.locator("body")
-        ground = "element => getComputedStyle(element).backgroundColor"
-        assert body.evaluate(ground) == "rgb(255, 255, 255)"
+        expect(body).to_have_css("background-color", "rgb(255, 255, 255)")
         page.evaluate("document.body.classList.add('dark-mode')")
-        page.wait_for_timeout(300)
-        assert body.evaluate(ground) == "rgb(48, 48, 48)"
+        expect(body).to_have_css("background-color", "rgb(48, 48, 48)")
 
 
 MARKUP = ("<img src=x onerror=window.hurt=1>", '"><script>window.hurt=1</script>', "{{constructor}}")

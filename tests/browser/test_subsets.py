@@ -8,6 +8,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tensorboard_activis import open_run
 from tests.browser.conftest import OpenTab
+from tests.browser.reading import rectangle
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 
 
@@ -75,8 +76,7 @@ def test_from_a_brushed_distribution(board: str, open_tab: OpenTab, page: Page, 
     )
     settled(tab)
     plot = tab.locator(".detail-brushed")
-    box = plot.bounding_box()
-    assert box
+    box = rectangle(plot)
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 30, steps=4)
@@ -120,8 +120,7 @@ def test_from_a_confusion_cell_at_every_step(board: str, open_tab: OpenTab, runs
 def test_from_a_lasso_and_from_the_table(board: str, open_tab: OpenTab, page: Page) -> None:
     tab = open_tab(board, AT_FIRST)
     settled(tab)
-    box = tab.locator(".projection-plot").first.bounding_box()
-    assert box
+    box = rectangle(tab.locator(".projection-plot").first)
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     page.mouse.down()
     for x, y in ((0.9, 0.1), (0.9, 0.9), (0.1, 0.9)):

@@ -13,6 +13,7 @@ from tensorboard_activis import open_run
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
+from tests.browser.reading import counted, shown_texts
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def million(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
 
 
 def lines(tab: FrameLocator) -> list[str]:
-    return tab.get_by_role("grid", name="Instances").locator(".table-id").all_inner_texts()
+    return shown_texts(tab.get_by_role("grid", name="Instances").locator(".table-id"))
 
 
 def test_a_million_instances(million: tuple[Path, str], open_tab: OpenTab, page: Page) -> None:
@@ -44,13 +45,13 @@ def test_a_million_instances(million: tuple[Path, str], open_tab: OpenTab, page:
         )
         last = MILLION - 1 if share == 1.0 else int(top / grid.evaluate("grid => grid.scrollHeight") * MILLION) + 8
         expect(shown.filter(has_text=re.compile(f"^#{ids[last]}$"))).to_be_visible()
-        assert shown.count() < 60
+        assert counted(shown) < 60
     grid.evaluate("grid => (grid.scrollTop = 0)")
 
     # Sorted by the server, either way; the second page goes on where the first ends.
     order = np.argsort(-score, kind="stable")
     head = grid.get_by_role("columnheader", name="score")
-    place = [cell.inner_text() for cell in grid.get_by_role("columnheader").all()].index("score")
+    place = shown_texts(grid.get_by_role("columnheader")).index("score")
     for direction, best in (("descending", score[order[0]]), ("ascending", score[order[-1]])):
         head.get_by_role("button").click()
         expect(head).to_have_attribute("aria-sort", direction)

@@ -9,6 +9,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from tensorboard_activis import open_run
 from tests.browser.conftest import EPOCHS, OpenTab
+from tests.browser.reading import rectangle
 from tests.browser.test_comparison_views import became
 from tests.browser.test_detail import check_error, hedges, numbers, read
 from tests.browser.test_ladder import accuracies, first_apart, main_confusion, rung
@@ -122,9 +123,7 @@ def test_a_class_over_training_takes_two_clicks(tab: FrameLocator, runs: Path) -
 
     # Sorted by the class, its strongest neuron is the first column; a line for each step says its mean.
     ground = strip.locator(".matrix-strip-cells")
-    box, left = ground.bounding_box(), row(panel, "8").bounding_box()
-    assert box
-    assert left
+    box, left = rectangle(ground), rectangle(row(panel, "8"))
     run = open_run(runs / FIRST)
     for position, step in enumerate(run.steps):
         snapshot = run.snapshot(step)

@@ -17,6 +17,7 @@ from tensorboard_activis.torch import ActiVisLogger
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, link
+from tests.browser.reading import elements
 
 #: Words that begin with a space, as language models have them, but the first of a text.
 PLACES = ("Paris", "London", "Rome", "Berlin", "Oslo")
@@ -50,7 +51,7 @@ class Model(nn.Module):
         return result
 
 
-def texts(words: tuple[str, ...]) -> list[list[int]]:
+def texts_of(words: tuple[str, ...]) -> list[list[int]]:
     """Ids of texts of 3 to 14 tokens, which begin with a place in upper case."""
     random, rest = np.random.default_rng(3), [at for at, word in enumerate(words, 1) if word[0] in " ."]
     first = [at for at, word in enumerate(words, 1) if word[0] not in " ."]
@@ -58,7 +59,7 @@ def texts(words: tuple[str, ...]) -> list[list[int]]:
 
 
 def batch(words: tuple[str, ...]) -> dict[str, torch.Tensor]:
-    ids = [torch.tensor(one) for one in texts(words)]
+    ids = [torch.tensor(one) for one in texts_of(words)]
     padded = nn.utils.rnn.pad_sequence(ids, batch_first=True)
     return {"input_ids": padded, "attention_mask": (padded > 0).long()}
 
@@ -70,7 +71,7 @@ def kind(word: str) -> int:
 def tokens(words: tuple[str, ...]) -> list[dict[str, Any]]:
     """All of them: token, position, text, the next token, and what is before and after."""
     found = []
-    for text in texts(words):
+    for text in texts_of(words):
         said = [words[token - 1] for token in text]
         for place, token in enumerate(said):
             after = said[place + 1] if place + 1 < len(said) else None
@@ -122,10 +123,9 @@ def check_groups(tab: FrameLocator, rows: list[dict[str, Any]], value: str) -> N
     labels = instances(tab).locator(".classes-label")
 
     def said() -> dict[str, str]:
-        expect(labels.first).to_be_visible()
         return {
             label.locator("b").inner_text().strip(): label.get_attribute("aria-description") or ""
-            for label in labels.all()
+            for label in elements(labels)
         }
 
     first = said()
@@ -200,8 +200,7 @@ def test_a_token_is_shown_in_its_context(places: str, logs: Path, open_tab: Open
     rows = {row["id"]: row for row in table(logs, "many")}
     tab = opened(open_tab, places, "many")
     lines = instances(tab).get_by_role("listbox").get_by_role("option")
-    expect(lines.first).to_be_visible()
-    for line in lines.all()[:4]:
+    for line in elements(lines)[:4]:
         row = rows[line.locator(".list-name").inner_text()]
         expect(line.locator(".token")).to_have_text(row["token"])
         text = line.locator(".list-text").inner_text().lstrip("…")

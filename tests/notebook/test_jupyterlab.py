@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect, sync_playwright
 
+from tests.browser.reading import rectangle
 from tests.chromium import launch
 from tests.jupyterlab import jupyterlab, write_notebook
 from tests.records import small_data, write_run
@@ -87,7 +88,7 @@ def test_the_tab_in_a_notebook(tmp_path: Path) -> None:
         before, at = len(complaints), page.url
         run_cell(page, 0)
         tab = drawn(page)
-        assert page.locator('iframe[title="ActiVis"]').bounding_box()["height"] == 640  # type: ignore[index]
+        assert rectangle(page.locator('iframe[title="ActiVis"]'))["height"] == 640
         expect(tab.locator("html")).to_have_attribute("data-theme", "light")
         # A picture of an instance comes from the kernel, too.
         picture = tab.locator("img.thumbnail, .content img").first
@@ -156,5 +157,5 @@ def test_without_its_kernel_it_says_so_quietly(tmp_path: Path) -> None:
     with opened(tmp_path, complaints, []) as page:
         shown = page.locator(".jp-OutputArea-output").first
         expect(shown).to_contain_text("run this cell", timeout=PATIENCE)
-        assert shown.bounding_box()["height"] < 100  # type: ignore[index]
+        assert rectangle(shown)["height"] < 100
         assert [said for said in complaints if "activis" in said.lower()] == []
