@@ -147,7 +147,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         evidence_of(run, Subject("failing-slice"))
     with pytest.raises(QueryError, match="kind must be one of failing-slice, .*; got 'gone'"):
         evidence_of(run, Subject("gone"))
-    with pytest.raises(ExpressionError):
+    with pytest.raises(ExpressionError, match="no column lable"):
         evidence_of(run, Subject("failing-slice", subset="lable == 3"))
     with pytest.raises(NotFoundError, match="No prediction of step 1 is the class 'dog'"):
         evidence_of(run, Subject("shortcut", subset="correct", target="dog"))

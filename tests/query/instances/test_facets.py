@@ -216,5 +216,5 @@ def test_what_cannot_be_asked_for(wide: SnapshotReader) -> None:
         facets(wide, columns=["label"] * 13)
     with pytest.raises(QueryError, match="0 to 1,000; got -1"):
         facets(wide, limit=-1)
-    with pytest.raises(ExpressionError):
+    with pytest.raises(ExpressionError, match="no column lable"):
         facets(wide, "lable == 3")

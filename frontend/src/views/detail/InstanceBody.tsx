@@ -35,7 +35,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
       )}
       {hasDepth && <DepthLadder key={index} index={index} />}
       {!hasDepth && scores.length > 0 && (
-        <section class="detail-section">
+        <section key="scores" class="detail-section">
           <h3>Scores{scores.length > 5 && <span class="second"> 5 highest</span>}</h3>
           <Bars
             bars={scores.slice(0, 5).map(({ class: name, score }) => ({
@@ -47,7 +47,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
           />
         </section>
       )}
-      <section class="detail-section">
+      <section key="near" class="detail-section">
         <h3>
           Nearest neighbours <span class="second">by distance</span>
         </h3>

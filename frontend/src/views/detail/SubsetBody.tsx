@@ -57,7 +57,7 @@ function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
   const sorted = [...as].sort((a, b) => b[1] - a[1]);
   const most = sorted[0]?.[1] ?? 1;
   return (
-    <section class="detail-section">
+    <section class="detail-section detail-predicted">
       <h3>Predicted as</h3>
       <Bars
         bars={sorted.slice(0, 5).map(([name, count]) => ({
@@ -78,7 +78,7 @@ function Moves({ layer }: { layer: string }): JSX.Element | null {
   if (!known || !most) return null;
   const names = snapshot.value.value?.class_names ?? [];
   return (
-    <section class="detail-section">
+    <section class="detail-section detail-moves">
       <h3>
         Its <Term name="concept">direction</Term> moves
       </h3>
@@ -183,6 +183,7 @@ function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: Row
         !isAll &&
         list.length > most && (
           <Intervals
+            key="next"
             {...shared}
             title={["The next", ` ${Math.min(most, list.length - most)}`]}
             intervals={list.slice(most, 2 * most)}

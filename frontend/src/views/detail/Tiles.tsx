@@ -68,11 +68,13 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
             {pictures ? (
               <Thumbnail index={index} size={long ? 28 : 36} />
             ) : texts ? (
-              <span class="detail-said" dir="auto">
+              <span key="said" class="detail-said" dir="auto">
                 <InstanceText text={texts.get(index) ?? "…"} room={SEEN} />
               </span>
             ) : (
-              <span class="value">{instanceName(index)}</span>
+              <span key="said" class="value">
+                {instanceName(index)}
+              </span>
             )}{" "}
             {long && wrong ? (
               <span class="accent cut">

@@ -1,6 +1,6 @@
 /** The line above the panels, once findings can be asked for: the strongest one in words, and the way to the list. */
 
-import type { ComponentChildren, JSX } from "preact";
+import { type ComponentChildren, Fragment, type JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { countsOf, type Listed } from "../../draw/findingWords";
 import { integer, percent } from "../../draw/format";
@@ -97,13 +97,13 @@ function Ways({ entry }: { entry: Entry | null }): JSX.Element {
           {at < 0 || list.length < 2 ? (list.length === 0 ? "no findings" : count) : `${at + 1} of ${count}`}
         </span>
       ) : null}
+      {/* Keys keep them the same buttons, with the focus, when others come before them or go. */}
       {list.length > 1 && (
-        <>
+        <Fragment key="steps">
           <IconButton icon="chevronLeft" label="Previous finding" onClick={() => stepFinding(-1)} />
           <IconButton icon="chevronRight" label="Next finding" onClick={() => stepFinding(1)} />
-        </>
+        </Fragment>
       )}
-      {/* The key keeps it the same button, with the focus, when another one comes before it or goes. */}
       <button key="all" type="button" class="button finding-all" aria-expanded={open} onClick={toggleFindings}>
         All findings
         <Icon name={open ? "expandMore" : "expandLess"} size={16} />
