@@ -15,7 +15,7 @@ __all__ = ["__version__", "open_run"]
 
 
 def open_run(path: str | os.PathLike[str]) -> "Run":
-    """Open what was logged to a directory, for reading in Python.
+    """Opens what was logged to a directory, for reading in Python.
 
     Arguments:
         path: the `log_dir` that the logger was given, e.g. `logs/run1` or `s3://bucket/run1`.

@@ -51,11 +51,12 @@ def _bases() -> tuple[type, ...]:
 class ActiVisCallback(*_bases()):  # type: ignore[misc]
     """Logs the activations of a LightningModule's neurons, as the trainer validates it.
 
-    Without `data`, the trainer's own validation is watched: the forward passes of `validation_step` become the snapshot, and none
-    is made besides (but one of at most 64 instances, once, to record the graph). So it has the batches after their transfer hooks,
-    the limits, weights (averaged ones too), precision and processes of the validation, and is filed under `trainer.global_step`.
+    Without `data`, the trainer's own validation is watched: the forward passes of `validation_step` become the snapshot, and no
+    other pass is made, except one of at most 64 instances, once, to record the graph. So it has the batches after their
+    transfer hooks, the limits, weights (averaged ones too), precision and processes of the validation, and is filed under
+    `trainer.global_step`.
 
-    - Every validation is logged, unless `every_n_epochs` or `every_n_steps` lets fewer. The sanity check and `fast_dev_run` leave
+    - Every validation is logged, unless `every_n_epochs` or `every_n_steps` allows fewer. The sanity check and `fast_dev_run` leave
       no snapshot; the sanity check shows errors before training.
     - Several validation loaders are a run each below `log_dir`: `val_0`, `val_1`, …, or as a dict names them.
     - `trainer.validate` by itself is logged as well, under the step of the checkpoint that it loads, otherwise the trainer's. Where
@@ -77,9 +78,9 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         every_n_steps: the same in optimizer steps; if set, `every_n_epochs` is ignored.
 
     Raises:
-        ConfigurationError: an argument is wrong. What only the model can tell (layers that match nothing, a forward
-            pass that fails) is raised when the fit starts; where the validation is watched by the sanity check, or, without one, a
-            warning of the first validation.
+        ConfigurationError: an argument is wrong. Errors that depend on the model (layers that match nothing, a forward
+            pass that fails) are raised when the fit starts; where the validation is watched, by the sanity check, or, without
+            one, they are a warning at the first validation.
     """
 
     def __init__(

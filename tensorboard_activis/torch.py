@@ -56,8 +56,8 @@ class ActiVisLogger(Logger):
     Either `watch` makes a snapshot of the forward passes of your own evaluation, or `log` runs the model over `data`. Neither
     changes training: random states, training flags, BatchNorm statistics, gradients and the data loader are as before.
 
-    The keywords that other faces have as well are described in `LoggerOptions` (`tensorboard_activis.capture.options`); `help` and
-    a notebook show them here.
+    The keywords that it shares with other loggers and callbacks are described in `LoggerOptions`
+    (`tensorboard_activis.capture.options`); `help` and a notebook show them here.
 
     Arguments:
         log_dir: the run's directory, such as `logs/run1`; what is logged goes to `activis` inside it.
@@ -69,8 +69,8 @@ class ActiVisLogger(Logger):
             forward pass that is watched.
         distributed: with torch.distributed and several processes, make the logger on all of them, each with its part of the data
             (DistributedSampler, or parts of your own): they log one snapshot together, as one process would on all the data.
-            None: so, unless the others make none within 30 seconds. True: wait for them as long as the process group does.
-            False: this process logs alone, on its own data.
+            None: the same, unless the others make no logger within 30 seconds. True: wait for them as long as the process group
+            does. False: this process logs alone, on its own data.
 
     Attributes:
         layers: the recorded layers, in the order in which they run, a sequence; printed, a table of all that can be recorded.
@@ -127,13 +127,13 @@ class ActiVisLogger(Logger):
         Before the first one, a few of its instances are run to record the graph. In the block torch.compile is off, for compiled
         code runs no hooks.
 
-        If the block ends with an exception, nothing is published, and the exception goes on. As `log`, it replaces what was logged
-        at this step or a higher one, and errors of its own become one warning (`strict=True` raises them).
+        If the block ends with an exception, nothing is published, and the exception is passed on. Like `log`, it replaces what
+        was logged at this step or a higher one, and errors of its own become one warning (`strict=True` raises them).
         """
         return self._open_watch(step, None, in_batches=False, dry=False)
 
     def open_watch(self, step: int, loader: Any = None, *, dry: bool = False) -> Watch:
-        """As `watch`, for trainers: the caller calls `close` at the end.
+        """Like `watch`, for trainers: the caller calls `close` at the end.
 
         Arguments:
             step: training step.
@@ -211,7 +211,7 @@ class ActiVisLogger(Logger):
         return TrainingHealth(recorded.module, log, relus)
 
     def weights_version(self) -> tuple[tuple[int, int], ...]:
-        """A value that is another one as soon as any parameter or buffer of the model is written to or replaced."""
+        """A value that changes as soon as any parameter or buffer of the model is written to or replaced."""
         module = self._capture.recorded.module
         tensors = [*module.parameters(), *module.buffers()]
         return tuple((id(each), 0 if each.is_inference() else each._version) for each in tensors)

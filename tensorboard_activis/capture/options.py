@@ -1,4 +1,4 @@
-"""The keywords that the public faces share: their types, their defaults, what each does, and the checks that need no model.
+"""The keywords that loggers and callbacks share: their types, their defaults, what each does, and the checks that need no model.
 
 A face takes them as `**options: Unpack[LoggerOptions]`, from which editors complete them; `capture/face.py` does the rest.
 """
@@ -50,7 +50,7 @@ class LayerOptions(TypedDict, total=False):
         layers: names or globs of the layers to record, such as `["conv1", "layer2.*", "lstm[0]", "shared@1"]`. None
             chooses: the logits, the outputs of repeated blocks, activations, and layers with weights.
         reducer: how one number per neuron and instance is made of maps and sequences: "mean" (default), "max",
-            "std" (population standard deviation), "first", "last", each over the positions that are no padding; a function of
+            "std" (population standard deviation), "first", "last", each over the positions that are not padding; a function of
             float32 [instances, neurons, positions] and a mask that gives [instances, neurons]; or a dict of these by layer name
             or glob, in which an exact name wins, then the first glob that matches, else the mean.
     """
@@ -88,13 +88,13 @@ class ReportOptions(TypedDict, total=False):
         progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
         strict: raise errors while logging, instead of warning once and continuing.
         on_finding: called once with every new finding of a snapshot (docs/http_api.md, Finding), in the thread that logs, after the
-            snapshot was written. What it raises is one warning. Training waits at most five seconds for what is looked for.
+            snapshot was written. An error in it becomes one warning. Training waits at most five seconds for the search.
         alerts: one warning for the first finding of each kind.
         scalars: figures of up to 40 layers at each snapshot, for TensorBoard's own dashboards: `activis/dead_share/…`,
             `activis/rms/…`, `activis/effective_rank/…` and `activis/drift/…`.
         keep: bounds the disk: when the run has more snapshots with large arrays than this, at least 2, those between are thinned:
             they lose the activations of single instances, and keep summaries, metrics, findings and the columns of up to 131,072
-            instances. Whole are always the first step, the newest, and others spread over the run. None: all.
+            instances. The first step, the newest, and others spread over the run stay whole. None: all do.
     """
 
     progress: bool | None
@@ -106,7 +106,7 @@ class ReportOptions(TypedDict, total=False):
 
 
 class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, ReportOptions, total=False):
-    """The keywords of all faces."""
+    """The keywords of all loggers and callbacks."""
 
 
 class PositionOptions(TypedDict, total=False):
@@ -142,7 +142,7 @@ class HealthOptions(TypedDict, total=False):
         health: training health: of every layer with parameters, every so many training steps, the norm, root mean square and
             kurtosis of what it gives, the share of its neurons that are dead, its gradient, its update against its weights, and the
             load of experts. True: every 50 steps, in Keras, where `fit` computes a measured batch a second time, every 200; a
-            number: so many; False: none.
+            number: that many; False: none.
     """
 
     health: bool | int
@@ -165,7 +165,8 @@ class DepthOptions(TypedDict, total=False):
 
     Attributes:
         depth: prediction by depth: whether the model's own last norm and head are read after every block, where logits are of
-            one class or next token. It is an approximation, which early blocks may not mean.
+            one class or next token. An approximation: early blocks need not hold their information in that
+            form.
     """
 
     depth: bool
@@ -174,19 +175,19 @@ class DepthOptions(TypedDict, total=False):
 class KerasOptions(
     SharedOptions, PositionOptions, DepthOptions, EffectOptions, HealthOptions, TrainingOptions, total=False
 ):
-    """The keywords of the callback for Keras that other faces have as well."""
+    """The keywords that the callback for Keras shares with the others."""
 
 
 class TorchOptions(
     SharedOptions, PositionOptions, DepthOptions, EffectOptions, HealthOptions, TrainingOptions, total=False
 ):
-    """The keywords of all faces for PyTorch.
+    """The keywords of the logger and all callbacks for PyTorch.
 
     Attributes:
         unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
         graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
             "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
-        unit: what an instance is: "instance", an example of the data, or "position": every token of a sequence that is no padding,
+        unit: what an instance is: "instance", an example of the data, or "position": every token of a sequence that is not padding,
             or every place of an image. Statistics are then over all of them, the sample is of them, and layers have a row for
             each; docs/tasks.md says more.
     """
@@ -213,7 +214,7 @@ class LoggerOptions(TorchOptions, total=False):
 class RayOptions(
     RecorderOptions, LayerOptions, PositionOptions, DepthOptions, TrainingOptions, ReportOptions, total=False
 ):
-    """The keywords of `tensorboard_activis.ray.log` that other faces have as well."""
+    """The keywords that `tensorboard_activis.ray.log` shares with loggers and callbacks."""
 
     audio: AudioSource | None
     pinned: Any

@@ -37,7 +37,7 @@ def show(
     theme: str = "auto",
     state: str | Mapping[str, Any] = "",
 ) -> ActiVisWidget:
-    """Shows the tab in a notebook; its questions are answered by the kernel, so there is no server and no port.
+    """Shows the tab in a notebook; its requests are answered by the kernel, so there is no server and no port.
 
     A run that grows is shown as it grows. The widget's `selection` says what is selected in it, `state` what is shown; both can be
     observed (`widget.observe(…, "selection")`), and `state` can be set.
