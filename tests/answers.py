@@ -189,6 +189,10 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
             at | {"layer": "stem", "rows": rows, "quantized": "mean", "scale": "z", "drawn": [5, 0, 2]},
         ),
         "projection.safetensors": ("projection", at | {"layer": "head", "method": "pca"}),
+        "projection-direction.safetensors": (
+            "projection",
+            at | {"layer": "stem", "method": "direction", "row": {"subset": "eight"}},
+        ),
         "table.json": ("table", at | {"order": "score", "descending": True, "limit": 5}),
         "groups.json": ("groups", at | {"by": "prediction"}),
         "activation.safetensors": ("activation", at | {"layer": "head", "neuron": 2}),

@@ -121,9 +121,12 @@ class Recording:
             yield Pack(f"instances/{step}/{place}/{chunk}", answers)
 
     def concepts(self, step: int, layer: str) -> Iterator[Pack]:
-        """Subsets as one more neuron of a layer."""
-        ask = self._questions.ask
-        answers = {_key("concept", row): ask("concept", step, layer=layer, row=row) for row in self._sets(step)}
+        """Subsets as one more neuron of a layer, and the layer projected along it."""
+        ask, about = self._questions.ask, {"layer": layer, "method": "direction"}
+        answers = {}
+        for row in self._sets(step):
+            answers[_key("concept", row)] = ask("concept", step, layer=layer, row=row)
+            answers[_key("direction", row)] = ask("projection", step, **about, row=row)
         yield Pack(f"concepts/{step}/{self._choice.layers.index(layer)}", answers)
 
     def depth(self, step: int) -> Iterator[Pack]:

@@ -1,14 +1,13 @@
 """A snapshot in Python: the queries of the tab as methods, which return the same dataclasses as the HTTP routes."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, QueryError
-from tensorboard_activis.private_cache import cache_directory
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.query.findings.finding import Finding, Findings
 from tensorboard_activis.query.findings.search import search
@@ -33,9 +32,9 @@ from tensorboard_activis.query.neurons.neuron_pairs import NeuronPairs, neuron_p
 from tensorboard_activis.query.neurons.separation import Separation, separation
 from tensorboard_activis.query.neurons.subset import SubsetDetail, subset
 from tensorboard_activis.query.positions.attention import Attention, attention
-from tensorboard_activis.query.projection import alignment, continuity
-from tensorboard_activis.query.projection.disk_cache import DiskCache
-from tensorboard_activis.query.projection.pca import Projection
+from tensorboard_activis.query.projecting import projection
+from tensorboard_activis.query.projection import alignment
+from tensorboard_activis.query.projection.pca import Projection, ProjectionMethod
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.read.thinned import keep_of
 from tensorboard_activis.stores.path import Location
@@ -72,7 +71,8 @@ class Snapshot(SnapshotReader):
         Arguments:
             layer: name of a recorded layer.
             rows: names of declared subsets, expressions, indices of kept instances; all declared subsets when None.
-            sort: "index", "strongest" or "clustered"; one of the rows, by its mean; two of them, by their effect size.
+            sort: "index", "strongest" or "clustered"; one of the rows, by its mean; two of them, by their effect size;
+                `query.matrix.sorting.Sort("direction", 0)`, by each neuron's weight in the direction of the first (see `concept`).
             prefix: uses only the first `prefix` instances of the sample, for a fast approximate answer.
             statistics: those to compute besides mean and standard deviation; None: the usual ones, of a thinned step those that
                 its summaries hold.
@@ -299,39 +299,38 @@ class Snapshot(SnapshotReader):
     def projection(
         self,
         layer: str,
-        method: Literal["pca", "tsne"] = "pca",
+        method: ProjectionMethod = "pca",
         *,
+        row: str | Row | None = None,
         like: "Snapshot | None" = None,
         report: Callable[[float, np.ndarray], bool] | None = None,
     ) -> Projection:
         """Projects the kept instances to two dimensions, by the activations of a layer: `xy` is float32 [instances, 2].
 
-        The steps before are taken into account: PCA keeps their signs, t-SNE is initialized with the last layout in the disk cache.
+        The steps before are taken into account: PCA keeps its signs, t-SNE is initialized with the last layout in the disk cache.
 
         Arguments:
             layer: name of a recorded layer.
-            method: "pca", or "tsne" (needs openTSNE).
+            method: "pca"; "tsne" (needs openTSNE); or "direction": x is the direction of `row` in units of the layer, from 0 at
+                the mean of the other instances to `direction.length` at that of the row, and y the first principal component
+                of what is orthogonal to it.
+            row: of "direction": the name of a declared subset, or an expression; of the kept instances either way.
             like: a snapshot of this or another run; the result is aligned with its projection by the instances that both kept.
+                Of "direction" only the sign of y, since each has a direction of its own.
             report: called with the progress of t-SNE from 0 to 1 and the layout so far; False stops with that layout.
 
         Raises:
-            NotFoundError: no layer of this name was recorded.
-            QueryError: the method is neither.
+            NotFoundError: there is no such layer or subset.
+            ExpressionError: `row` is no valid expression.
+            QueryError: the method is none of these, or the row has no direction.
             ActiVisError: openTSNE is needed and not installed.
         """
-        steps = [one for one in self._steps() if one.step < self.step]
-        if method == "pca":
-            projected = continuity.continuous_pca([*steps, self], layer)
-        elif method == "tsne":
-            disk_cache = DiskCache(cache_directory())
-            projected = Projection(
-                continuity.continuous_tsne([*steps, self], layer, disk_cache, report=report), (), "tsne"
-            )
-        else:
-            raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
+        steps = [*(one for one in self._steps() if one.step < self.step), self]
+        projected = projection(steps, layer, method, None if row is None else self._row(row), report)
         if like is None:
             return projected
-        return alignment.align(projected, like.projection(layer, method).xy, *shared_instances(self, like))
+        other = like.projection(layer, method, row=row)
+        return alignment.align(projected, other.xy, *shared_instances(self, like))
 
     def table(
         self,

@@ -12,7 +12,9 @@ from tensorboard_activis.query.findings.evidence import evidence_steps
 from tensorboard_activis.query.findings.finding import Findings
 from tensorboard_activis.query.instances import content, export
 from tensorboard_activis.query.instances.shared import shared_instances
+from tensorboard_activis.query.matrix.rows import parse_rows
 from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, StepValues, spread
+from tensorboard_activis.query.projecting import check_method
 from tensorboard_activis.query.projection import alignment
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -151,19 +153,25 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _projected(self, scope: RequestScope, parameters: Parameters, action: str | None) -> Projection:
         """The route `projection`."""
         layer, method = parameters.string("layer"), parameters.optional_string("method") or "pca"
-        if method not in ("pca", "tsne"):
-            raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
+        row = None
+        if parameters.has("row"):
+            (row,) = parse_rows([parameters.structure("row")])
+        check_method(method, row)
         steps = self._steps(scope, parameters.string("run"), parameters.integer("step"))
-        layout = (
-            self._projections.pca(steps, layer) if method == "pca" else self._projections.tsne(steps, layer, action)
-        )
+        if row is not None:
+            layout = self._projections.directed(steps, layer, row)
+        elif method == "pca":
+            layout = self._projections.pca(steps, layer)
+        else:
+            layout = self._projections.tsne(steps, layer, action)
         like = parameters.run_and_step("like")
         if like is not None:
             other_steps = self._steps(scope, *like)
             if layer in other_steps[-1].layers:
-                target = self._projections.available_layout(other_steps, layer, method)
-                with self._slots:
-                    layout = alignment.align(layout, target, *shared_instances(steps[-1], other_steps[-1]))
+                target = self._projections.available_layout(other_steps, layer, method, row, steps[-1])
+                if target is not None:
+                    with self._slots:
+                        layout = alignment.align(layout, target, *shared_instances(steps[-1], other_steps[-1]))
         return layout
 
     def _find(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:

@@ -1,13 +1,23 @@
-"""Computes projections of layers, PCA at once and t-SNE in a background job, and caches them."""
+"""Computes projections of layers, PCA and directions at once and t-SNE in a background job, and caches them."""
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
 
-from tensorboard_activis.errors import QueryError
+from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.private_cache import cache_directory
-from tensorboard_activis.query.projection.continuity import cached_tsne, comparable, continuous_pca, continuous_tsne
+from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.query.matrix.direction import row_direction
+from tensorboard_activis.query.matrix.rows import Row, translate_rows
+from tensorboard_activis.query.projection.continuity import (
+    cached_tsne,
+    comparable,
+    continuous_directed,
+    continuous_pca,
+    continuous_tsne,
+)
 from tensorboard_activis.query.projection.disk_cache import DiskCache
 from tensorboard_activis.query.projection.pca import Projection, ProjectionState
 from tensorboard_activis.query.projection.tsne import available
@@ -42,9 +52,17 @@ class Projections:
         Raises:
             NotFoundError: the last snapshot does not have the layer.
         """
-        return continuous_pca(snapshots, layer, self._pca_of_one)
+        return continuous_pca(snapshots, layer, self._of_one)
 
-    def _pca_of_one(self, key: Hashable, make: Callable[[], Projection]) -> Projection:
+    def directed(self, snapshots: Sequence[SnapshotReader], layer: str, row: Row) -> Projection:
+        """A layer in the last of these snapshots along the direction of a row, and across it; arguments as for `pca`.
+
+        Raises NotFoundError, ExpressionError, and QueryError where the row has no direction.
+        """
+        direction = partial(row_direction, layer=layer, row=row)
+        return continuous_directed(snapshots, layer, direction, row, self._of_one)
+
+    def _of_one(self, key: Hashable, make: Callable[[], Projection]) -> Projection:
         def compute() -> Projection:
             with self._slots:
                 return make()
@@ -87,9 +105,21 @@ class Projections:
 
         return _layout(self._jobs.submit(key, work), start)
 
-    def available_layout(self, snapshots: Sequence[SnapshotReader], layer: str, method: str) -> np.ndarray:
-        """A layout [instances, 2] to align another one with, without starting a job: the t-SNE once finished, else the PCA."""
+    def available_layout(
+        self, snapshots: Sequence[SnapshotReader], layer: str, method: str, row: Row | None, of: SnapshotReader
+    ) -> np.ndarray | None:
+        """A layout [instances, 2] to align another one with, without starting a job: the t-SNE once finished, else the PCA.
+
+        Of a row of the snapshot `of` along its direction here; None where it has none here.
+        """
         last = snapshots[-1]
+        if row is not None:
+            try:
+                return self.directed(snapshots, layer, *translate_rows(last, of, [row])).xy
+            except TooLargeError:
+                raise
+            except (NotFoundError, QueryError):
+                return None
         if method == "tsne" and available():
             job = self._jobs.find(_key(last, layer))
             layout = job.result if job is not None and job.state == "done" else self._cached_tsne(last, layer)

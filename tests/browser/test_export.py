@@ -149,6 +149,8 @@ def test_matrices_are_those_of_the_server(opened: Page, client: Client, statisti
         {"by": "difference", "a": 2, "b": 1},
         {"by": "strongest"},
         {"by": "effect", "a": 0},
+        {"by": "direction", "a": 0},
+        {"by": "direction", "a": 3},
     ):
         question: dict[str, Any] = {"layer": "stem/relu", "rows": ROWS, "sort": sort}
         expected = load(client.get("matrix", **AT, **question, statistics=[statistic]).get_data())

@@ -206,6 +206,8 @@ def check_arrays(names: dict[str, Any]) -> None:
 
 def check_concept(names: dict[str, Any]) -> None:
     assert names["along"].values.shape == (len(names["snapshot"].instances),)
+    along, plane = names["along"], names["plane"]
+    np.testing.assert_allclose(plane.xy[:, 0], along.values * plane.direction.length, rtol=1e-3, atol=1e-3)
 
 
 def check_statistic(names: dict[str, Any]) -> None:

@@ -87,6 +87,8 @@ def test_other_answers_are_those_of_the_routes(whole: Exported, logdir: Path) ->
     for route in ("subset", "effects", "concept"):
         expected = client.get(route, **at, layer="stem/relu", row={"subset": "bee"}).get_data()
         assert layer[f'{route} {{"subset":"bee"}}'] == expected
+    about: dict[str, Any] = {"layer": "stem/relu", "method": "direction", "row": {"subset": "bee"}}
+    assert layer['direction {"subset":"bee"}'] == client.get("projection", **at, **about).get_data()
 
 
 def test_chosen_steps_and_layers_only(logdir: Path, tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ export function httpSource(base: string): Source {
         signal,
         (buffer) => decodeMatrix(buffer, part?.scale !== undefined),
       ),
-    projection: async (at, layer, method, signal, like, action) => {
-      const parameters = { ...at, layer, method, like, action };
+    projection: async (at, layer, by, signal, like, action) => {
+      const parameters = { ...at, layer, ...by, like, action };
       const response = await request(base, "projection", parameters, signal, action && "POST");
       return decodeProjection(await response.arrayBuffer());
     },

@@ -134,7 +134,12 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
       return recordedHistory(steps, await Promise.allSettled(each), rows.length, statistic, neuron);
     },
     activation: async (at, layer, neuron) => (await layerOf(at, layer)).activation(neuron),
-    projection: async (at, layer, method) => decodeProjection((await named("layer", at, layer)).get(method)),
+    projection: async (at, layer, { method, row }) =>
+      decodeProjection(
+        row
+          ? (await named("concepts", at, layer)).get(`direction ${JSON.stringify(row)}`)
+          : (await named("layer", at, layer)).get(method),
+      ),
     where: async (at, expression) => {
       const [{ inside }] = (await membersOf(at, [{ expression }])) as [Members];
       const { sample_size } = await snapshots(at.step);

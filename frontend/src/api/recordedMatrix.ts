@@ -41,7 +41,7 @@ export function recordedMatrix(
     n[place] = taken.length;
     return { source: single ? "instance" : "sample", n: taken.length, seen: layer.seen, packed: false };
   });
-  const whole = { layer, rows, statistics, n, neurons };
+  const whole = { layer, rows, sets, statistics, n, neurons };
   const { order, effect } = sorted(whole, sort, effects);
   const matrix: Matrix = {
     count: rows.length,
@@ -78,9 +78,31 @@ function windowed(matrix: Matrix, [from, to]: [number, number], byIndex: boolean
 interface Whole {
   layer: RecordedLayer;
   rows: readonly RowQuery[];
+  sets: readonly Members[];
   statistics: Record<string, Float32Array>;
   n: Float64Array;
   neurons: number;
+}
+
+/** By the weight in the direction of a row, as `tensorboard_activis/query/arithmetic/direction.py` has it. */
+function byDirection(layer: RecordedLayer, { inside }: Members) {
+  // Which instances have a value that is not finite is not recorded.
+  if (!layer.finite) throw notHere();
+  const own = new Set(inside);
+  const vector = Float64Array.from({ length: layer.neurons }, (_, neuron) => {
+    const [sums, counts] = [new Float64Array(2), new Float64Array(2)];
+    layer
+      .activation(neuron)
+      .subarray(0, layer.sample)
+      .forEach((value, index) => {
+        sums[+own.has(index)]! += value;
+        counts[+own.has(index)]! += 1;
+      });
+    return sums[1]! / counts[1]! - sums[0]! / counts[0]!;
+  });
+  const length = Math.hypot(...vector);
+  const effect = length > 0 ? Float32Array.from(vector, (value) => value / length) : null;
+  return { order: descending(layer.neurons, (neuron) => vector[neuron]!), effect };
 }
 
 function sorted(whole: Whole, sort: SortQuery, effects: Float32Array | null) {
@@ -103,6 +125,8 @@ function sorted(whole: Whole, sort: SortQuery, effects: Float32Array | null) {
     case "effect":
       if (!effects) throw notHere();
       return { order: descending(neurons, (neuron) => Math.abs(effects[neuron]!)), effect: null };
+    case "direction":
+      return byDirection(layer, whole.sets[sort.a]!);
     case "difference":
       return byDifference(whole, sort.a, sort.b);
   }

@@ -29,6 +29,8 @@ export interface RecordedLayer {
   matrix: Matrix;
   subsets: string[];
   seen: number;
+  /** How many of the instances are of the sample; pinned ones are behind them. */
+  sample: number;
   /** The neurons by clusters of the rows that the tab shows at first. */
   clustered: Int32Array;
   /** Whether all values are finite. */
@@ -71,6 +73,7 @@ export function readLayer(pack: Pack, snapshot: Snapshot, name: string): Recorde
     matrix: decodeMatrix(pack.get("matrix"), false),
     subsets: snapshot.subsets.map((subset) => subset.name),
     seen: snapshot.seen,
+    sample: snapshot.sample_size,
     clustered: Int32Array.from(JSON.parse(new TextDecoder().decode(pack.get("clustered"))) as number[]),
     finite: info.warnings.nonfinite === 0,
     activation,

@@ -103,13 +103,13 @@ export interface Source {
     part?: MatrixPart,
   ): Promise<Matrix>;
   /**
-   * A t-SNE runs in the background once started: poll until it is done. `like`: aligned with the layout of that
-   * snapshot.
+   * `row`: of the method "direction". A t-SNE runs in the background once started: poll until it is done. `like`:
+   * aligned with the layout of that snapshot.
    */
   projection(
     at: SnapshotRef,
     layer: string,
-    method: ProjectionMethod,
+    by: { method: ProjectionMethod; row?: RowQuery },
     signal: AbortSignal,
     like?: SnapshotRef,
     action?: JobAction,

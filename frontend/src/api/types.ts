@@ -30,7 +30,7 @@ export type RowQuery = { subset: string } | { expression: string } | { instance:
 /** a and b are positions in the list of rows. */
 export type SortQuery =
   | { by: "index" }
-  | { by: "row" | "effect"; a: number }
+  | { by: "row" | "effect" | "direction"; a: number }
   | { by: "difference"; a: number; b: number }
   | { by: "strongest" }
   | { by: "clustered" };
@@ -62,7 +62,8 @@ export interface Matrix {
 /** What a request does to a job on the server, as a t-SNE; without one it only asks how far it is. */
 export type JobAction = "start" | "cancel";
 
-export type Projection = Required<Omit<ProjectionAnswer, "aligned">>;
+export type Projection = Required<Omit<ProjectionAnswer, "aligned" | "direction">> &
+  Pick<ProjectionAnswer, "direction">;
 
 export interface ExtraColumn {
   values: Float32Array | Int32Array;

@@ -5,7 +5,6 @@
 
 import { batch, effect } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
-import type { ProjectionMethod } from "../api/types";
 import { idExpression, MOST_IDS } from "./buildExpression";
 import type { ClassOrder } from "./classOrder";
 import { freeColour } from "./colours";
@@ -36,6 +35,7 @@ import {
   instancesTab,
   type LadderFigure,
   ladderFigure,
+  type Method,
   orderStep,
   panel,
   type Scale,
@@ -345,7 +345,7 @@ export function chooseTab(next: InstancesTab): void {
   instancesTab.value = next;
 }
 
-export function chooseMethod(layer: string, method: ProjectionMethod): void {
+export function chooseMethod(layer: string, method: Method): void {
   panel(layer).method.value = method;
 }
 

@@ -14,7 +14,7 @@ import type {
 } from "../api/types";
 import { type Change, type Changes, changesBetween } from "../layout/changes";
 import { classesBetween, inOrderOf, type Pairing, pairUp } from "../layout/pairing";
-import { alongRow, concepts } from "./concepts";
+import { concepts } from "./concepts";
 import { comparedSnapshot, comparedStep, currentSnapshot, step } from "./currentSnapshot";
 import {
   activationAnswers,
@@ -31,8 +31,8 @@ import {
 } from "./data";
 import { perName, type Resource, resource } from "./loads";
 import { partnerOf } from "./neuronPairs";
-import { type ProjectionQuery, projectionOf, projections } from "./projections";
-import { parseRowKey, type RowKey, rowKey } from "./rowKeys";
+import { askedBy, type ProjectionQuery, projectionOf, projections } from "./projections";
+import { alongRow, parseRowKey, type RowKey, rowKey } from "./rowKeys";
 import { rowQuery } from "./rows";
 import { tokenize } from "./tokenize";
 import { type ColourBy, panel } from "./view";
@@ -103,9 +103,11 @@ export const comparedProjectionOf: (layer: string) => Resource<ProjectionQuery, 
     const [there, like] = [comparedSnapshot.value, shownSnapshot.value];
     if (!there || !like || !comparedLayer(layer)) return null;
     const wanted = panel(layer).method.value;
-    const shown = wanted === "tsne" ? projectionOf(layer).value : null;
-    const method = shown?.status === "ready" && shown.value?.method === "tsne" ? "tsne" : "pca";
-    return { ...there, layer, method, like };
+    const along = alongRow(wanted);
+    if (along !== null && !isRowThere(along)) return null;
+    const shown = wanted === "tsne" && projectionOf(layer).value;
+    const late = shown && (shown.status !== "ready" || shown.value?.method !== "tsne");
+    return { ...there, layer, ...askedBy(late ? "pca" : wanted), like };
   }, projections),
 );
 

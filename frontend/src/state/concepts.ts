@@ -4,9 +4,9 @@ import type { SnapshotRef } from "../api/source";
 import type { Concept, RowQuery } from "../api/types";
 import { currentSource, layers, ofShown } from "./data";
 import { perName, Requests } from "./loads";
-import { parseRowKey, type RowKey } from "./rowKeys";
+import { alongRow, parseRowKey } from "./rowKeys";
 import { rowQuery } from "./rows";
-import { type ColourBy, panel } from "./view";
+import { panel } from "./view";
 
 type Asked = { layer: string; row: RowQuery };
 
@@ -14,12 +14,6 @@ export const concepts = new Requests(
   ({ layer, row, ...where }: SnapshotRef & Asked, abort): Promise<Concept> =>
     currentSource().concept(where, layer, row, abort),
 );
-
-/** The row whose direction a colour names; null for another colour. */
-export const alongRow = (colour: ColourBy): RowKey | null =>
-  colour.startsWith("along:") && isSet(colour.slice(6)) ? (colour.slice(6) as RowKey) : null;
-
-const isSet = (key: string): boolean => !["instance", undefined].includes(parseRowKey(key)?.kind);
 
 /** The direction that the points of a layer are coloured by. */
 export const conceptOfPanel = perName((layer) =>

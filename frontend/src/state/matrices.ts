@@ -109,6 +109,7 @@ export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
   switch (rule.by) {
     case "row":
     case "effect":
+    case "direction":
       return place(rule.a) < 0 ? { by: "index" } : { by: rule.by, a: place(rule.a) };
     case "difference": {
       const [a, b] = [place(rule.a), place(rule.b)];

@@ -2,26 +2,40 @@
 
 import { signal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
-import { ApiError, type Projection, type ProjectionMethod } from "../api/types";
+import { ApiError, type Projection, type ProjectionMethod, type RowQuery } from "../api/types";
 import { isThinned } from "./currentSnapshot";
 import { checkKept, currentSource, shownSnapshot } from "./data";
 import { perName, Requests, type Resource, resource } from "./loads";
-import { panel } from "./view";
+import { alongRow, parseRowKey } from "./rowKeys";
+import { rowQuery } from "./rows";
+import { type Method, panel } from "./view";
 
-export interface ProjectionQuery extends SnapshotRef {
-  layer: string;
+/** `row`: of the method "direction", what x is the direction of. */
+export interface ProjectedBy {
   method: ProjectionMethod;
+  row?: RowQuery;
+}
+
+export interface ProjectionQuery extends SnapshotRef, ProjectedBy {
+  layer: string;
   /** Aligned with the layout of this snapshot. */
   like?: SnapshotRef;
 }
 
 export const projections = new Requests(
-  ({ layer, method, like, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort, like),
+  ({ layer, method, row, like, ...where }: ProjectionQuery, abort) =>
+    followProjection(where, layer, { method, row }, abort, like),
   64,
 );
 
-function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
-  return shownSnapshot.value && { ...shownSnapshot.value, layer, method };
+/** How the server is asked for a method. */
+export function askedBy(method: Method): ProjectedBy {
+  const along = alongRow(method);
+  return along ? { method: "direction", row: rowQuery(parseRowKey(along)!) } : { method: method as "pca" };
+}
+
+function projectionQuery(layer: string, method: Method): ProjectionQuery | null {
+  return shownSnapshot.value && { ...shownSnapshot.value, layer, ...askedBy(method) };
 }
 
 /** Progress of the t-SNE of a layer, 0 to 1, while it is computed. */
@@ -32,11 +46,12 @@ const TSNE_EVERY_MS = 500;
 async function followProjection(
   where: SnapshotRef,
   layer: string,
-  method: ProjectionMethod,
+  by: ProjectedBy,
   abort: AbortSignal,
   like?: SnapshotRef,
 ): Promise<Projection> {
   checkKept(where);
+  const isSlow = by.method === "tsne";
   const tell = (share: number | null): void => {
     const next = new Map(tsneProgress.peek());
     if (share === null) next.delete(layer);
@@ -44,11 +59,11 @@ async function followProjection(
     tsneProgress.value = next;
   };
   try {
-    for (let start = method === "tsne"; ; ) {
+    for (let start = isSlow; ; ) {
       const answer = await currentSource().projection(
         where,
         layer,
-        method,
+        by,
         abort,
         like && !isThinned(like) ? like : undefined,
         start ? "start" : undefined,
@@ -65,13 +80,13 @@ async function followProjection(
       abort.throwIfAborted();
     }
   } catch (error) {
-    if (abort.aborted && method === "tsne")
+    if (abort.aborted && isSlow)
       currentSource()
-        .projection(where, layer, method, new AbortController().signal, undefined, "cancel")
+        .projection(where, layer, by, new AbortController().signal, undefined, "cancel")
         .catch(() => undefined);
     throw error;
   } finally {
-    if (method === "tsne") tell(null);
+    if (isSlow) tell(null);
   }
 }
 

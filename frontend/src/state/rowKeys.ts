@@ -38,6 +38,12 @@ export function parseRowKey(text: string): Row | null {
 
 export const isRowKey = (text: unknown): text is RowKey => typeof text === "string" && parseRowKey(text) !== null;
 
+/** "along:" and the key of a set: its direction, to colour or project by. The key; null for another text. */
+export const alongRow = (text: unknown): RowKey | null => {
+  const key = String(text).slice(6);
+  return String(text).startsWith("along:") && isRowKey(key) && !isInstanceKey(key) ? key : null;
+};
+
 /** The instance of a key; null for the key of a subset. */
 export function instanceOfKey(key: RowKey): number | null {
   const row = parseRowKey(key);

@@ -24,5 +24,5 @@ export type Sort =
   | { by: "index" }
   | { by: "strongest" }
   | { by: "clustered" }
-  | { by: "row" | "effect"; a: RowKey }
+  | { by: "row" | "effect" | "direction"; a: RowKey }
   | { by: "difference"; a: RowKey; b: RowKey };

@@ -2,7 +2,7 @@
 
 import { batch, effect, type Signal } from "@preact/signals";
 import { WHOLE } from "../layout/projection";
-import { isRowKey, type Row } from "./rowKeys";
+import { alongRow, isRowKey, type Row } from "./rowKeys";
 import type { Sort } from "./rows";
 import * as view from "./view";
 
@@ -269,7 +269,7 @@ function placeOf(value: unknown): view.FindingsPlace {
 function sortOf(value: unknown): Sort | null {
   const { by, a, b } = (value ?? {}) as Record<string, unknown>;
   if (by === "index" || by === "strongest" || by === "clustered") return { by };
-  if ((by === "row" || by === "effect") && isRowKey(a)) return { by, a };
+  if ((by === "row" || by === "effect" || by === "direction") && isRowKey(a)) return { by, a };
   return by === "difference" && isRowKey(a) && isRowKey(b) ? { by, a, b } : null;
 }
 
@@ -288,7 +288,7 @@ function selectionOf(value: unknown): view.Selection | null {
 function setPanel(name: string, value: unknown): void {
   const { m, c, z, v, o } = (value ?? {}) as Record<string, unknown>;
   const state = view.panel(name);
-  state.method.value = m === "tsne" ? "tsne" : "pca";
+  state.method.value = m === "tsne" || alongRow(m) ? (m as view.Method) : "pca";
   state.over.value = isRowKey(o) ? o : null;
   state.colour.value = typeof c === "string" ? c : "label";
   const [scale, x, y] = Array.isArray(z) ? (z as unknown[]) : [];

@@ -1,7 +1,6 @@
 /** The user's choices, as signals. All of them are in the address. */
 
 import { type Signal, signal } from "@preact/signals";
-import type { ProjectionMethod } from "../api/types";
 import type { ColumnView } from "../layout/matrix";
 import { WHOLE, type Zoom } from "../layout/projection";
 import type { ClassOrder } from "./classOrder";
@@ -89,8 +88,11 @@ export const detailPinned = signal(false);
 /** "label", "prediction", "correct", "rows", "column:NAME", "neuron:INDEX LAYER" or "along:ROW KEY", its direction. */
 export type ColourBy = string;
 
+/** How a layer is projected; "along:ROW KEY": along its direction. */
+export type Method = "pca" | "tsne" | `along:${RowKey}`;
+
 export interface PanelState {
-  method: Signal<ProjectionMethod>;
+  method: Signal<Method>;
   colour: Signal<ColourBy>;
   zoom: Signal<Zoom>;
   /** Of the matrix; null: all of them. */
@@ -109,7 +111,7 @@ export function panel(layer: string): PanelState {
   let state = panels.get(layer);
   if (!state) {
     state = {
-      method: signal<ProjectionMethod>("pca"),
+      method: signal<Method>("pca"),
       colour: signal<ColourBy>("label"),
       zoom: signal(WHOLE),
       columns: signal(null),

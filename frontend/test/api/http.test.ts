@@ -51,7 +51,7 @@ describe("what changes something on the server", () => {
     const at = { run: "a", step: 3 };
     const signal = new AbortController().signal;
     for (const action of [undefined, "start", "cancel"] as const) {
-      await expect(source.projection(at, "head", "tsne", signal, undefined, action)).rejects.toMatchObject({
+      await expect(source.projection(at, "head", { method: "tsne" }, signal, undefined, action)).rejects.toMatchObject({
         kind: "unreachable",
       });
     }

@@ -107,7 +107,13 @@ const ask = {
   where: (p: SnapshotRef & { expression: string }) => source.where(p, p.expression, never),
   matrix: ({ layer, rows, sort, scale, ...at }: MatrixQuestion) =>
     source.matrix(at, layer, rows, sort ?? { by: "index" }, "max", never, { scale }),
-  projection: ({ layer, ...at }: SnapshotRef & { layer: string }) => source.projection(at, layer, "pca", never),
+  projection: ({
+    layer,
+    method = "pca",
+    row,
+    ...at
+  }: SnapshotRef & { layer: string; method?: "pca" | "direction"; row?: RowQuery }) =>
+    source.projection(at, layer, { method, row }, never),
 };
 
 describe("recorded answers", () => {
@@ -249,6 +255,10 @@ describe("recorded answers", () => {
   });
 
   it("places and finds instances", async () => {
+    answerWith("projection-direction.safetensors");
+    const directed = await ask.projection(parameters("projection-direction.safetensors"));
+    expect(directed.direction!.length).toBeGreaterThan(0);
+    expect(directed.direction!.n).toBeLessThan(directed.xy.length / 2);
     answerWith("projection.safetensors");
     const { xy, explained } = await ask.projection(parameters("projection.safetensors"));
     expect(xy).toHaveLength(2 * snapshot.sample_size);

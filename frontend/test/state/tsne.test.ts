@@ -20,8 +20,8 @@ beforeAll(async () => {
   const source = fixtureSource();
   setSource({
     ...source,
-    projection: async (at, layer, method, abort, like, action) => {
-      const answer = await source.projection(at, layer, "pca", abort, like);
+    projection: async (at, layer, { method }, abort, like, action) => {
+      const answer = await source.projection(at, layer, { method: "pca" }, abort, like);
       if (method !== "tsne") return answer;
       heard.push(action ?? "ask");
       return {

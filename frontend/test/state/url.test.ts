@@ -63,6 +63,7 @@ describe("the address", () => {
     view.chosenDetailLayer.value = "head[logits]";
     view.instancesTab.value = "table";
     view.panel("head[logits]").method.value = "tsne";
+    view.panel("head").method.value = "along:e:score < 0.5";
     view.panel("head[logits]").zoom.value = { scale: 2.5, x: -0.25, y: 1 };
     view.panel("head[logits]").columns.value = { first: 12.5, span: 100 };
     await soon();
@@ -78,6 +79,7 @@ describe("the address", () => {
     expect(view.chosenRows.value?.[4]).toEqual({ kind: "expression", expression: "loss > 2", colour: 12 });
     expect(view.compareMode.value).toBe("difference");
     expect(view.openModules.value).toEqual(["layer2", "layer2.0"]);
+    expect(view.panel("head").method.value).toBe("along:e:score < 0.5");
     expect(view.panel("head[logits]").zoom.value).toEqual({ scale: 2.5, x: -0.25, y: 1 });
     expect(view.panel("head[logits]").columns.value).toEqual({ first: 12.5, span: 100 });
     expect(encode()).toEqual(before);

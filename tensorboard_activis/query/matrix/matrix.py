@@ -11,6 +11,7 @@ from tensorboard_activis.query.arithmetic.statistics import Moments, statistics
 from tensorboard_activis.query.contract import Float32Array, Int32Array, Int64Array, Records
 from tensorboard_activis.query.instances.classes import check_instance
 from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.query.matrix.direction import row_direction
 from tensorboard_activis.query.matrix.effects import row_effects
 from tensorboard_activis.query.matrix.rows import Row, members, subset_index
 from tensorboard_activis.query.matrix.sorting import Order, Sort, order
@@ -48,8 +49,9 @@ class MatrixRows:
         n: instances that the statistics are of, [rows].
         order: the neurons in sorted order, [neurons].
         effect: Hedges' g (mean A - mean B) ÷ pooled standard deviation, corrected for few instances, by index, [neurons]. NaN
-            where nothing spreads but the means differ: these neurons come first or last, by the sign of the difference. None
-            unless sorted by difference. What neurons do to margins is the answer of the route `effects`.
+            where nothing spreads but the means differ: these neurons come first or last, by the sign of the difference. Sorted by
+            direction, the weight of each neuron in it, from -1 to 1: their squares add up to 1. None if sorted by another rule, or
+            where there is no direction. What neurons do to margins is the answer of the route `effects`.
         complete: whether the whole sample was used.
         optimal: False when the neurons are clustered, but in an order of which a better one may exist.
     """
@@ -183,7 +185,7 @@ def matrix(
     ordered = (
         Order(np.arange(neurons, dtype=np.int32))
         if window
-        else order(rule, mean, std, count, lambda: row_effects(snapshot, layer, rows[rule.a]).effect)
+        else order(rule, mean, std, count, lambda: _weights(snapshot, layer, rows[rule.a], rule.by))
     )
     return Matrix(
         rows=Records(RowSource, sources),
@@ -195,6 +197,13 @@ def matrix(
         statistics={name: arrays[name].astype(np.float32, copy=False) for name in computed},
         error=error,
     )
+
+
+def _weights(snapshot: SnapshotReader, layer: str, row: Row, by: str) -> np.ndarray:
+    """What a row says of each neuron, [neurons], for the rules "direction" and "effect"."""
+    if by == "direction":
+        return row_direction(snapshot, layer, row).unit
+    return row_effects(snapshot, layer, row).effect
 
 
 def _of_sets(entry: Statistic, moments: Moments, activations: np.ndarray, sets: np.ndarray) -> np.ndarray:

@@ -10,14 +10,19 @@ from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.arithmetic.effects import effect_size
 from tensorboard_activis.query.matrix.clustering import clustered_order
 
-RULES = ("index", "row", "difference", "strongest", "clustered", "effect")
+RULES = ("index", "row", "difference", "strongest", "clustered", "effect", "direction")
 #: The rules that name rows, and under which keys.
-ROWS_OF: dict[str, tuple[str, ...]] = {"row": ("a",), "difference": ("a", "b"), "effect": ("a",)}
+ROWS_OF: dict[str, tuple[str, ...]] = {"row": ("a",), "difference": ("a", "b"), "effect": ("a",), "direction": ("a",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A rule: `a` and `b` are positions among the matrix's rows."""
+    """A rule: `a` and `b` are positions among the matrix's rows.
+
+    "direction" is by the weight of each neuron in the unit vector along the direction of row `a`: the mean of its instances minus
+    that of all others, divided by its length. It is no other rule by another name: "row" is by the mean alone, "difference" by
+    an effect size, which divides by how much a neuron spreads, and against another row.
+    """
 
     by: str = "index"
     a: int = 0
@@ -29,7 +34,7 @@ class Order(NamedTuple):
 
     Attributes:
         order: their indices, int32 [neurons].
-        effect: effect sizes by index, float64 [neurons]; None unless sorted by difference.
+        effect: effect sizes by index, float64 [neurons]; sorted by direction, the weights. None if sorted by another rule.
         optimal: False when a clustering's leaves are in a good order but perhaps not in the best.
     """
 
@@ -76,17 +81,20 @@ def order(
     mean: np.ndarray,
     std: np.ndarray,
     count: np.ndarray,
-    margin_effect: Callable[[], np.ndarray] | None = None,
+    weights: Callable[[], np.ndarray] | None = None,
 ) -> Order:
     """Sorts the neurons of a matrix; returns their indices.
 
     Arguments:
         mean, std, count: [rows, neurons].
-        margin_effect: gives what each neuron does to the margin of row `sort.a`, [neurons], if sorted by that: the largest first,
-            whichever way it goes.
+        weights: gives a number for each neuron, [neurons], where the rule is "effect", what the neuron does to the margin of
+            row `sort.a`: the largest first, whichever way it goes; or "direction": from the most positive to the most negative.
     """
-    if sort.by == "effect" and margin_effect is not None:
-        return Order(_descending(np.abs(margin_effect())))
+    if sort.by in ("effect", "direction") and weights is not None:
+        found = weights()
+        if sort.by == "effect":
+            return Order(_descending(np.abs(found)))
+        return Order(_descending(found), found if np.isfinite(found).all() else None)
     if sort.by == "row":
         return Order(_descending(mean[sort.a]))
     if sort.by == "difference":

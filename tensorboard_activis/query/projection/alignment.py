@@ -30,9 +30,22 @@ def procrustes(xy: np.ndarray, like: np.ndarray, indices: np.ndarray, like_indic
 
 
 def align(projection: Projection, like: np.ndarray, indices: np.ndarray, like_indices: np.ndarray) -> Projection:
-    """Aligns a projection with another layout; arguments are those of `procrustes`."""
+    """Aligns a projection with another layout; arguments are those of `procrustes`.
+
+    Where x is a direction it stays that: y is mirrored, or not, and nothing is turned.
+    """
+    if projection.direction is not None:
+        return replace(projection, xy=_mirrored(projection.xy, like, indices, like_indices), aligned=len(indices))
     xy = procrustes(projection.xy, like, indices, like_indices)
     return replace(projection, xy=xy, explained=turned_shares(xy, projection.explained), aligned=len(indices))
+
+
+def _mirrored(xy: np.ndarray, like: np.ndarray, indices: np.ndarray, like_indices: np.ndarray) -> np.ndarray:
+    """The second axis with the sign that fits that of the other layout."""
+    both = np.stack([xy[indices, 1], like[like_indices, 1]]).astype(np.float64)
+    both = both[:, np.isfinite(both).all(axis=0)]
+    both -= both.mean(axis=1, keepdims=True) if both.size else 0
+    return xy * np.array([1, -1 if both[0] @ both[1] < 0 else 1], np.float32)
 
 
 def turned_shares(xy: np.ndarray, shares: tuple[float, ...]) -> tuple[float, ...]:

@@ -1,16 +1,18 @@
-"""PCA and t-SNE over the steps of a run, aligned or initialized so that points move little between steps."""
+"""Projections over the steps of a run, aligned or initialized so that points move little between steps."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeGuard
 
 import numpy as np
 
-from tensorboard_activis.errors import ThinnedError, UnreadableError
+from tensorboard_activis.errors import NotFoundError, QueryError, ThinnedError, UnreadableError
+from tensorboard_activis.query.arithmetic.direction import Direction
 from tensorboard_activis.query.instances.classes import is_classes, label_values
-from tensorboard_activis.query.limits import check_time
+from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.query.projection.disk_cache import DiskCache, content_key
-from tensorboard_activis.query.projection.pca import Projection, agreement, fix_signs, pca
+from tensorboard_activis.query.projection.pca import Projection, agreement, directed, fix_signs, pca
 from tensorboard_activis.query.projection.tsne import Report, tsne, version
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -21,7 +23,7 @@ _CERTAIN = 0.7
 #: Number of earlier steps whose layouts are tried as initialization.
 _MAX_STEPS_BACK = 8
 
-PcaCache = Callable[[Hashable, Callable[[], Projection]], Projection]
+Cache = Callable[[Hashable, Callable[[], Projection]], Projection]
 
 
 def comparable(snapshot: SnapshotReader, other: SnapshotReader, layer: str) -> bool:
@@ -30,7 +32,7 @@ def comparable(snapshot: SnapshotReader, other: SnapshotReader, layer: str) -> b
 
 
 def continuous_pca(
-    snapshots: Sequence[SnapshotReader], layer: str, cache: PcaCache = lambda key, make: make()
+    snapshots: Sequence[SnapshotReader], layer: str, cache: Cache = lambda key, make: make()
 ) -> Projection:
     """The PCA of a layer in the last of these snapshots of one run, steps ascending.
 
@@ -44,15 +46,49 @@ def continuous_pca(
     Raises NotFoundError when the last does not hold the layer, and UnreadableError when it cannot be read; earlier ones that do
     not or cannot are passed over.
     """
+    return _continuous(snapshots, layer, lambda one: cache((one.digest, layer), partial(_pca, one, layer)))
+
+
+def continuous_directed(
+    snapshots: Sequence[SnapshotReader],
+    layer: str,
+    direction: Callable[[SnapshotReader], Direction],
+    row: Hashable,
+    cache: Cache = lambda key, make: make(),
+) -> Projection:
+    """A layer in the last of these snapshots along a direction, and across it, as `directed`; the sign of y is aligned as by
+    `continuous_pca`, that of x is the direction's own at every step.
+
+    Arguments:
+        direction: of a snapshot.
+        row: what it is the direction of, as a key.
+        cache: as for `continuous_pca`.
+
+    Raises as `continuous_pca`, QueryError where the last has no direction, and what `direction` raises.
+    """
+    return _continuous(
+        snapshots,
+        layer,
+        lambda one: cache((one.digest, layer, row), lambda: directed(one.activations(layer), direction(one))),
+    )
+
+
+#: Projects one snapshot, with axes of unspecified sign.
+_Project = Callable[[SnapshotReader], Projection]
+
+
+def _continuous(snapshots: Sequence[SnapshotReader], layer: str, project: _Project) -> Projection:
     last = snapshots[-1]
     values = max(1, last.stored_instances * last.layer(layer).info.neurons)
-    projection = cache((last.digest, layer), partial(_pca, last, layer))
-    signs = _Signs(snapshots, layer, projection, cache, min(_MAX_PROJECTED, _MAX_VALUES // values))
-    return Projection((projection.xy * signs.of_last()).astype(np.float32), projection.explained)
+    projection = project(last)
+    signs = _Signs(snapshots, layer, projection, project, min(_MAX_PROJECTED, _MAX_VALUES // values)).of_last()
+    if projection.direction is not None:
+        signs[0] = 1
+    return replace(projection, xy=(projection.xy * signs).astype(np.float32))
 
 
 class _Signs:
-    """Signs of the axes of a layer's PCA at one step, by those of earlier steps.
+    """Signs of the axes of a layer's projection at one step, by those of earlier steps.
 
     Steps are numbered from the first one with the same instances. A step is compared with the one whose number lacks its lowest
     set bit (22 with 20, with 16, with 0), so that steps share most of their way to the first. Two steps whose axes are hardly
@@ -64,9 +100,9 @@ class _Signs:
     """
 
     def __init__(
-        self, snapshots: Sequence[SnapshotReader], layer: str, last: Projection, cache: PcaCache, budget: int
+        self, snapshots: Sequence[SnapshotReader], layer: str, last: Projection, project: _Project, budget: int
     ) -> None:
-        self._snapshots, self._layer, self._cache, self._budget = snapshots, layer, cache, budget
+        self._snapshots, self._layer, self._project, self._budget = snapshots, layer, project, budget
         self._projections: dict[int, Projection | None] = {len(snapshots) - 1: last}
 
     def of_last(self) -> np.ndarray:
@@ -126,8 +162,10 @@ class _Signs:
             try:
                 snapshot.check_activations(self._layer)  # one that was thinned is no step that was projected
                 self._budget -= 1
-                found = self._cache((snapshot.digest, self._layer), partial(_pca, snapshot, self._layer))
-            except (UnreadableError, ThinnedError):
+                found = self._project(snapshot)
+            except TooLargeError:
+                raise
+            except (UnreadableError, NotFoundError, QueryError):  # or the row has no direction there
                 found = None
             fits = found is not None and found.xy.shape == self._projections[len(self._snapshots) - 1].xy.shape  # type: ignore[union-attr]
             self._projections[index] = found if fits else None

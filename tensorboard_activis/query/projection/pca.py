@@ -1,23 +1,45 @@
-"""Principal component analysis (PCA) of a layer's activations, to two dimensions."""
+"""Principal component analysis (PCA) of a layer's activations, to two dimensions, with a first axis that may be given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from tensorboard_activis.errors import QueryError
+from tensorboard_activis.query.arithmetic.direction import Direction
 from tensorboard_activis.query.arithmetic.halffloat import widen
-from tensorboard_activis.query.contract import Float32Array
+from tensorboard_activis.query.contract import Float32Array, MaybeNaN
 from tensorboard_activis.query.projection.principal import principal
 
 #: Work (multiplications) up to which components are found exactly, with all rows in memory.
 MAX_EXACT = 4e9
 #: Of the iteration that finds few eigenvectors: vectors beside those that are wanted, turns at most, and the largest residual.
 _OVERSAMPLE, _TURNS, _RESIDUAL = 8, 4, 1e-10
+#: Share of the variance that is nothing but rounding, beside an axis that holds the rest.
+_ROUNDING = 1e-12
 
 
-ProjectionMethod: TypeAlias = Literal["pca", "tsne"]
+ProjectionMethod: TypeAlias = Literal["pca", "tsne", "direction"]
 #: How far a t-SNE is that is computed in the background.
 ProjectionState: TypeAlias = Literal["not_started", "queued", "running", "done", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionAxis:
+    """The direction of a row as the first axis.
+
+    Attributes:
+        n: kept instances of the row with finite activations.
+        rest: the others; the pinned ones are in neither.
+        length: distance of the two means in the layer's units: x is 0 at that of the rest, and this at that of the row.
+        auc: probability that an instance of the row lies further along than another one, by directions of the other four fifths
+            of the instances; null where there are too few.
+    """
+
+    n: int
+    rest: int
+    length: float
+    auc: MaybeNaN
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +47,13 @@ class Projection:
     """Every kept instance at its place in two dimensions.
 
     Attributes:
-        xy: [instances, 2], each axis centred; NaN where an instance has no place yet.
+        xy: [instances, 2], each axis centred, but for x along a direction; NaN where an instance has no place yet.
         explained: share of the variance per axis; empty for t-SNE.
-        method: "pca" or "tsne".
+        method: "pca", "tsne" or "direction".
         aligned: by how many instances it was turned onto another layout; 0 when it was not.
         state: of a t-SNE.
         progress: of a t-SNE, the share that is done.
+        direction: what x is, where that is the direction of a row.
     """
 
     xy: Float32Array
@@ -39,6 +62,7 @@ class Projection:
     aligned: int = 0
     state: ProjectionState | None = None
     progress: float | None = None
+    direction: DirectionAxis | None = None
 
 
 def pca(activations: np.ndarray) -> Projection:
@@ -50,12 +74,28 @@ def pca(activations: np.ndarray) -> Projection:
     Arguments:
         activations: float16 [instances, neurons].
     """
-    coordinates, explained = _project(activations, 2)
-    xy = np.zeros((len(activations), 2), np.float64)
-    xy[:, : coordinates.shape[1]] = coordinates
-    xy -= xy.mean(axis=0) if len(xy) else 0
-    shares = [*(float(share) for share in explained), 0.0, 0.0]
-    return Projection(xy.astype(np.float32), (shares[0], shares[1]))
+    return _flat(*_project(activations, 2))
+
+
+def directed(activations: np.ndarray, direction: Direction) -> Projection:
+    """Projects to the plane of a direction and the first principal component of what is orthogonal to it, whose sign is
+    unspecified: x 0 at the mean of the rest, y centred, both in the layer's units; zeros where no variance is left.
+
+    Values that are not finite are replaced as by `pca`.
+
+    Arguments:
+        activations: float16 [instances, neurons].
+
+    Raises QueryError where there is no direction.
+    """
+    n, rest = direction.n, direction.rest
+    if not direction.length > 0:
+        counts = f"{n:,} instances of the row and {rest:,} others with finite activations"
+        same = ", whose means are the same" if n and rest else ": it needs at least one of each"
+        raise QueryError(f"This row has no direction in the layer: there are {counts}{same}. Choose another row.")
+    flat = _flat(*_project(activations, 2, direction.unit))
+    flat.xy[:, 0] -= flat.xy[direction.outside, 0].mean(dtype=np.float64)
+    return replace(flat, method="direction", direction=DirectionAxis(n, rest, direction.length, direction.auc()))
 
 
 def components(activations: np.ndarray, count: int) -> np.ndarray:
@@ -63,15 +103,27 @@ def components(activations: np.ndarray, count: int) -> np.ndarray:
     return _project(activations, count)[0]
 
 
-def _project(activations: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates [instances, at most count] and the shares of the variance along the axes."""
+def _flat(coordinates: np.ndarray, explained: np.ndarray) -> Projection:
+    """The first two axes, centred; zeros for those that are not there."""
+    xy = np.zeros((len(coordinates), 2), np.float64)
+    xy[:, : coordinates.shape[1]] = coordinates
+    xy -= xy.mean(axis=0) if len(xy) else 0
+    shares = [*(float(share) for share in explained), 0.0, 0.0]
+    return Projection(xy.astype(np.float32), (shares[0], shares[1]))
+
+
+def _project(activations: np.ndarray, count: int, first: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates [instances, at most count] and the shares of the variance along the axes.
+
+    With `first`, a unit vector [neurons], that is the first axis, and the others are components of what is orthogonal to it.
+    """
     instances, neurons = activations.shape
     nothing = np.zeros((instances, 0)), np.zeros(0)
     if instances == 0 or neurons == 0:
         return nothing
     count = min(count, instances, neurons)
     if float(instances) * neurons * min(instances, neurons) > MAX_EXACT:
-        return principal(activations, count)
+        return principal(activations, count, first)
     values = widen(np.ascontiguousarray(activations))
     known = np.isfinite(values)
     if known.all():
@@ -85,17 +137,23 @@ def _project(activations: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarra
     scale = float(max(values.max(), -values.min())) or 1.0
     values /= np.float32(scale)
     wide = values.astype(np.float64) if values.size <= 1 << 22 else values
+    along = np.zeros((instances, 0)) if first is None else (wide @ first)[:, None]
+    if first is not None:
+        wide = wide - (along * first).astype(wide.dtype, copy=False)
     product = wide.T @ wide if neurons <= instances else wide @ wide.T
-    total = float(np.trace(product))
+    left, taken = float(np.trace(product)), (along**2).sum(axis=0)
+    total = left + float(taken.sum())
     if total <= 0:
         return nothing
-    variances, vectors = _largest(product, count)
+    if left <= _ROUNDING * total:
+        return along * scale, taken / total
+    variances, vectors = _largest(product, count - len(taken))
     if neurons <= instances:
         axes = vectors
     else:
         lengths = np.sqrt(variances)
         axes = (wide.T @ vectors) / np.where(lengths > 1e-9 * max(lengths[0], 1e-300), lengths, np.inf)
-    return (wide @ axes).astype(np.float64, copy=False) * scale, variances / total
+    return np.column_stack([along, wide @ axes]).astype(np.float64, copy=False) * scale, np.r_[taken, variances] / total
 
 
 def _largest(product: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

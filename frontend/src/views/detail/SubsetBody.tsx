@@ -7,14 +7,14 @@ import type { MeanStd, RowQuery, SharedInstances, SubsetDetail } from "../../api
 import { fixed, integer, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { colourOf } from "../../state/colours";
-import { alongRow, conceptOfPanel } from "../../state/concepts";
+import { conceptOfPanel } from "../../state/concepts";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { snapshot } from "../../state/data";
 import { labelName, nameOf, subsetsByName } from "../../state/derived";
 import type { Load } from "../../state/loads";
 import { effectsOf } from "../../state/marginEffects";
 import { overlapOf } from "../../state/overlap";
-import { parseRowKey, type RowKey, subsetOfKey } from "../../state/rowKeys";
+import { alongRow, parseRowKey, type RowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf, rowQuery } from "../../state/rows";
 import { panel } from "../../state/view";
 import { Loading } from "../controls/Loading";

@@ -4,11 +4,11 @@ import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Columns } from "../../api/types";
 import { queueDraw } from "../../draw/drawQueue";
 import { byFalling } from "../../layout/classes";
-import { alongRow, conceptOfPanel } from "../../state/concepts";
+import { conceptOfPanel } from "../../state/concepts";
 import { columns, rows, snapshot } from "../../state/data";
 import { classOfRow, hasNumericLabels, hoveredRow, labelName, nameOf, openLayers, rowName } from "../../state/derived";
 import { membersOf, picked, pickedMembers, typedMembers } from "../../state/members";
-import { parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
+import { alongRow, parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { panel, selection } from "../../state/view";
 import { signedErrors } from "./grouping";
 

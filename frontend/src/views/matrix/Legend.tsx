@@ -63,8 +63,8 @@ function Scale({ layer }: { layer: string }): JSX.Element | null {
   const sorted =
     by === "difference"
       ? "effect size"
-      : by === "effect"
-        ? "effect"
+      : by === "effect" || by === "direction"
+        ? by
         : by === "row" || by === "strongest"
           ? "mean"
           : null;

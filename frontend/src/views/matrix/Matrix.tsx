@@ -26,7 +26,7 @@ import { RowSwatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { Labels } from "./Labels";
 import { moveCursor, pointerOf } from "./matrixPointer";
-import { type MatrixModel, px, rowAt, type Stage, spotOf, stageOf } from "./matrixStage";
+import { barsOf, type MatrixModel, px, rowAt, type Stage, spotOf, stageOf } from "./matrixStage";
 
 const MatrixTooltip = lazy("The tooltip", () => import("./MatrixTooltip"), "MatrixTooltip");
 const RowOverSteps = lazy("The row over the steps", () => import("./RowOverSteps"), "RowOverSteps");
@@ -117,8 +117,8 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
           ) : (
             <>
               <div>
-                <Term name="effect size">
-                  effect size <i>g</i>
+                <Term name={model.b < 0 ? "concept" : "effect size"}>
+                  {barsOf(model)} {model.b < 0 || <i>g</i>}
                 </Term>
               </div>
               <div class="cut">
@@ -212,7 +212,8 @@ function Lettered({ model, row }: { model: MatrixModel; row: number }): JSX.Elem
   const key = model.keys[row];
   return (
     <>
-      {key !== undefined && !isInstanceKey(key) && <RowSwatch row={key} />} {key === undefined ? "" : shortName(key)}
+      {key !== undefined && !isInstanceKey(key) && <RowSwatch row={key} />}{" "}
+      {key === undefined ? "rest" : shortName(key)}
     </>
   );
 }

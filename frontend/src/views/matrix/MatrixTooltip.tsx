@@ -13,7 +13,7 @@ import { partnerWords } from "../../state/neuronPairs";
 import { instanceOfKey, type RowKey } from "../../state/rowKeys";
 import { Tooltip } from "../controls/Tooltip";
 import { drop } from "./dragRow";
-import { cellOf, type MatrixModel, nameAt, rowAt, type Stage, verdict } from "./matrixStage";
+import { barsOf, cellOf, type MatrixModel, nameAt, rowAt, type Stage, verdict } from "./matrixStage";
 
 /** Value of the hovered cell and its origin; with A and B also the other row's value and the effect size. */
 export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement | null }): JSX.Element | null {
@@ -53,6 +53,8 @@ export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement
 
 const B = ({ children }: { children: ComponentChildren }): JSX.Element => <b class="matrix-value">{children}</b>;
 
+const barText = ({ b }: MatrixModel, value: number): string => (b < 0 ? signed(value, 2) : effectText(value));
+
 function Column({ model, neuron, name }: { model: MatrixModel; neuron: number; name: string }): JSX.Element {
   const d = model.matrix.effect?.[neuron];
   return (
@@ -61,7 +63,7 @@ function Column({ model, neuron, name }: { model: MatrixModel; neuron: number; n
       {d !== undefined && (
         <>
           {" "}
-          · effect size {nameAt(model, model.a)} − {nameAt(model, model.b)}: <B>{effectText(d)}</B>
+          · {barsOf(model)} {nameAt(model, model.a)} − {nameAt(model, model.b)}: <B>{barText(model, d)}</B>
         </>
       )}
     </>
@@ -169,8 +171,8 @@ function Other({
   }
   if (effect) return effect;
   const d = matrix.effect?.[neuron];
-  if (d === undefined || a < 0 || b < 0) return null;
-  const others = at === a ? [b] : at === b ? [a] : [a, b];
+  if (d === undefined || a < 0) return null;
+  const others = [a, b].filter((one) => one !== at && one >= 0);
   const own = (other: number): string => {
     const its = cellOf(stage, model, other, neuron);
     return its ? statisticText(statistic, its.value) : "…";
@@ -182,7 +184,7 @@ function Other({
           <RowWords name={keys[other]!} plain />: {statistic.label} <B>{own(other)}</B> ·{" "}
         </>
       ))}
-      effect size <B>{effectText(d)}</B>
+      {barsOf(model)} <B>{barText(model, d)}</B>
     </div>
   );
 }

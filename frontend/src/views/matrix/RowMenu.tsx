@@ -1,7 +1,7 @@
 /** The menu of a row. */
 
 import type { JSX } from "preact";
-import { addExpressionRow, colourBy, removeRow, sortBy, spreadRow } from "../../state/actions";
+import { addExpressionRow, chooseMethod, colourBy, removeRow, sortBy, spreadRow } from "../../state/actions";
 import { negated } from "../../state/buildExpression";
 import { steps } from "../../state/currentSnapshot";
 import { expressionOf, nameOf, openLayers, sort } from "../../state/derived";
@@ -42,6 +42,11 @@ export function RowMenu(): JSX.Element | null {
             label: "Colour by its direction",
             detail: "as a neuron",
           },
+          {
+            value: () => layersHere().forEach((layer) => chooseMethod(layer, `along:${key}`)),
+            label: "Project along its direction",
+          },
+          { value: () => sortBy({ by: "direction", a: key }), label: "Sort by its direction" },
         ]),
     {
       value: () => spreadRow(key, layersHere()),

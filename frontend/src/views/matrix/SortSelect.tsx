@@ -8,7 +8,7 @@ import { drawnStep } from "../../state/drawnStep";
 import { hasEffects } from "../../state/marginEffects";
 import { clustersOf, type MatrixQuery, sortQuery } from "../../state/matrices";
 import { isPending } from "../../state/pending";
-import { instanceOfKey, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
+import { instanceOfKey, isInstanceKey, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import type { Sort } from "../../state/rows";
 import type { Option } from "../controls/Menu";
 import { Name } from "../controls/Name";
@@ -51,27 +51,26 @@ function optionsFor(rule: Sort): Option<string>[] {
       heading: i ? undefined : "Difference of two rows",
     }),
   );
-  rows.value.forEach((row, i) => {
-    const by: Sort = { by: "row", a: rowKey(row) };
-    options.push({
-      value: JSON.stringify(by),
-      label: text(by),
-      content: <Content rule={by} />,
-      heading: i ? undefined : "Row",
-    });
-  });
-  if (hasEffects.value)
-    rows.value.forEach((row, i) => {
-      const by: Sort = { by: "effect", a: rowKey(row) };
-      options.push({
-        value: JSON.stringify(by),
-        label: text(by),
-        content: <Content rule={by} />,
-        heading: i ? undefined : "Effect on the margin",
+  for (const by of ["row", "direction", "effect"] as const) {
+    const keys = by === "effect" && !hasEffects.value ? [] : rows.value.map(rowKey);
+    keys
+      .filter((key) => by !== "direction" || !isInstanceKey(key))
+      .forEach((a, i) => {
+        const rule: Sort = { by, a };
+        options.push({
+          value: JSON.stringify(rule),
+          label: text(rule),
+          content: <Content rule={rule} />,
+          heading: i ? undefined : HEADINGS[by],
+        });
       });
-    });
+  }
   return options;
 }
+
+const HEADINGS = { row: "Row", direction: "Direction", effect: "Effect on the margin" };
+/** What is said before the name of a row. */
+const BEFORE = { row: "", direction: "direction of ", effect: "effect on " };
 
 const DETAILS: Record<string, string> = {
   index: "as in the layer",
@@ -116,8 +115,7 @@ function differences(rule: Sort): Sort[] {
 
 function text(rule: Sort): string {
   if (rule.by === "difference") return `effect size ${nameOf(rule.a)} − ${nameOf(rule.b)}`;
-  if (rule.by === "row") return nameOf(rule.a);
-  if (rule.by === "effect") return `effect on ${nameOf(rule.a)}`;
+  if ("a" in rule) return BEFORE[rule.by] + nameOf(rule.a);
   return rule.by === "clustered" ? "clusters" : rule.by;
 }
 
@@ -129,14 +127,13 @@ function Content({ rule }: { rule: Sort }): JSX.Element | string {
       </>
     );
   }
-  if (rule.by === "effect") {
-    return (
-      <>
-        effect on <Named row={rule.a} />
-      </>
-    );
-  }
-  return rule.by === "row" ? <Named row={rule.a} /> : text(rule);
+  if (!("a" in rule)) return text(rule);
+  return (
+    <>
+      {BEFORE[rule.by]}
+      <Named row={rule.a} />
+    </>
+  );
 }
 
 /** "order of step 280", where the clusters are not those of the step that is drawn. */

@@ -315,7 +315,11 @@ const labelWidth: ReadonlySignal<number> = computed(() => {
 let pen: CanvasRenderingContext2D | null = null;
 
 /** The name of a row of the matrix; empty if there is no such row. */
+/** The name of A or B; a direction is from the mean of all that is not in A. */
 export function nameAt({ keys }: MatrixModel, row: number): string {
   const key = keys[row];
-  return key === undefined ? "" : nameOf(key);
+  return key === undefined ? "rest" : nameOf(key);
 }
+
+/** What the bars above the columns are, where they are not effects on a margin. */
+export const barsOf = ({ b }: MatrixModel): string => (b < 0 ? "weight" : "effect size");

@@ -13,7 +13,7 @@ import { nameOf } from "../../state/derived";
 import { instanceOfKey } from "../../state/rowKeys";
 import { allLevels, allNumbers } from "../../state/wholeMatrix";
 import { csvLine, digits, saveRaster, saveSvg, saveText } from "../controls/save";
-import { type MatrixModel, nameAt, verdict } from "./matrixStage";
+import { barsOf, type MatrixModel, nameAt, verdict } from "./matrixStage";
 
 /** The whole matrix of a layer: as a picture, or its numbers as CSV. */
 export async function saveMatrix(kind: "png" | "svg" | "csv", layer: string, model: MatrixModel): Promise<void> {
@@ -168,7 +168,7 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
   }
   if (effect && shape.effect) {
     const end = effectEnd(effect);
-    write(`effect size g, ${nameAt(model, model.a)} − ${nameAt(model, model.b)}`, 12, 18, {
+    write(`${barsOf(model)}, ${nameAt(model, model.a)} − ${nameAt(model, model.b)}`, 12, 18, {
       "font-size": 11,
       fill: text2,
     });
@@ -177,7 +177,8 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
       const d = effect[neuron]!;
       const own = Math.min(1, Math.abs(d) / end) * reach;
       const [x, next] = [placeToX(shape, view, place), placeToX(shape, view, place + 1)];
-      const index = colourOf(keys[d > 0 ? model.a : model.b]!);
+      const key = keys[d > 0 ? model.a : model.b];
+      const index = key === undefined ? -1 : colourOf(key);
       if (own > 0)
         add("rect", {
           x: round(x + (next - x) * 0.15),

@@ -2,54 +2,29 @@
 
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
-import { fixed, integer, tick } from "../../draw/format";
+import { integer, tick } from "../../draw/format";
 import { secondsText } from "../../draw/times";
-import { alongRow, conceptOfPanel } from "../../state/concepts";
-import { comparedSnapshot } from "../../state/currentSnapshot";
-import { hoveredRow, nameOf, openLayers } from "../../state/derived";
+import { hoveredRow, openLayers } from "../../state/derived";
 import { hovering } from "../../state/hover";
 import { projectionWidth, viewport } from "../../state/panes";
+import { alongRow } from "../../state/rowKeys";
 import { panel } from "../../state/view";
+import { lazy } from "../controls/lazy";
 import { Name } from "../controls/Name";
-import { Term } from "../controls/Term";
 import type { PlotState } from "./plotState";
+
+const Directions = lazy("The direction", () => import("./Directions"), "Directions");
 
 /** Windows that leave a panel of two one line of the legend. */
 const LOW = 800;
-
-/** What the values along the direction of a row are, and whether it holds for instances that it was not made of. */
-function Along({ layer }: { layer: string }): JSX.Element | null {
-  const key = alongRow(panel(layer).colour.value);
-  const { value, status, error } = conceptOfPanel(layer).value;
-  if (key === null) return null;
-  const name = nameOf(key);
-  return (
-    <span class="projection-along">
-      {status === "failed" ? (
-        error?.message
-      ) : !value ? null : value.n && value.rest ? (
-        <>
-          0 is the mean of the rest, 1 that of {name}
-          {comparedSnapshot.value
-            ? " · each along its own direction"
-            : value.auc !== null && (
-                <>
-                  {" · "}
-                  <Term name="concept">AUC</Term> {fixed(value.auc)} held out
-                </>
-              )}
-        </>
-      ) : (
-        `${name} has no direction: it holds ${value.n ? "all" : "none"} of the kept instances`
-      )}
-    </span>
-  );
-}
 
 /** An entry highlights its group on hover, and a click hides or shows it. */
 export function Legend({ plot }: { plot: PlotState }): JSX.Element {
   const colouring = plot.colouring.value;
   if (!colouring) return <div class="projection-legend" />;
+  const directions = (plot.answer.value.query?.row ?? alongRow(panel(plot.layer).colour.value)) && (
+    <Directions plot={plot} />
+  );
   if (colouring.kind === "numbers") {
     const { since } = colouring;
     const text = (value: number): string => (since === null ? tick(value) : secondsText(since, value));
@@ -58,7 +33,7 @@ export function Legend({ plot }: { plot: PlotState }): JSX.Element {
         <span>{text(colouring.low)}</span>
         <span class="projection-scale" style={{ background: mapGradient(colouring.low < 0) }} />
         <span>{text(colouring.high)}</span>
-        <Along layer={plot.layer} />
+        {directions}
       </div>
     );
   }
@@ -119,6 +94,7 @@ export function Legend({ plot }: { plot: PlotState }): JSX.Element {
             : `${integer(grey)} classes, too many to colour: point at one`}
         </span>
       )}
+      {directions}
     </div>
   );
 }

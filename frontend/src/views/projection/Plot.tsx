@@ -9,8 +9,9 @@ import { WHOLE } from "../../layout/projection";
 import { followSize } from "../../lib/sizes";
 import { loadCode } from "../../state/code";
 import { columns } from "../../state/data";
-import { instanceName, labelName } from "../../state/derived";
+import { instanceName, labelName, nameOf } from "../../state/derived";
 import { hoveredInstance } from "../../state/hover";
+import { keyOf } from "../../state/rows";
 import { panel } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { InstanceLine } from "../controls/InstanceLine";
@@ -119,12 +120,14 @@ function saveOptions(plot: PlotState, box: Element | null): Option<() => Promise
   ];
 }
 
-/** "PC1 27%" at the axes; without the name where they were turned to fit another layout. */
+/** "PC1 27%" at the axes, or "direction of 8 12%"; without the name where they were turned to fit another layout. */
 function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
   const { value, query } = plot.answer.value;
-  const turned = query?.like !== undefined;
-  const shares = value?.method === "pca" && value.explained.length > 1 ? value.explained.map((x) => percent(x, 0)) : [];
-  const said = (axis: number): string | undefined => shares[axis] && `${turned ? "" : `PC${axis + 1} `}${shares[axis]}`;
+  const row = query?.row && nameOf(keyOf(query.row));
+  const turned = query?.like !== undefined && !row;
+  const names = row ? [`direction of ${row} `, "across it "] : turned ? ["", ""] : ["PC1 ", "PC2 "];
+  const said = (axis: number): string | undefined =>
+    value?.explained[axis] === undefined ? undefined : names[axis] + percent(value.explained[axis], 0);
   return (
     <>
       <span class="projection-axis y">{said(1)}</span>

@@ -12,14 +12,16 @@ import {
   comparedLayer,
   comparedProjectionOf,
   comparedValues,
+  isRowThere,
   pairs,
   sideNames,
   sideSteps,
 } from "../../state/compared";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { columns, comparedInfo } from "../../state/data";
-import { noun } from "../../state/derived";
+import { nameOf, noun } from "../../state/derived";
 import { picked } from "../../state/members";
+import { alongRow } from "../../state/rowKeys";
 import { type ColourBy, panel } from "../../state/view";
 import { BothLine } from "../controls/BothLine";
 import { IconButton } from "../controls/Icon";
@@ -139,6 +141,9 @@ function Other({ layer, name, plot }: { layer: string; name: string; plot: PlotS
     );
   if (comparedInfo.value.status === "ready" && !comparedLayer(layer))
     return <p class="twin-none">{`${name} has no layer ${layer}.`}</p>;
+  const along = alongRow(panel(layer).method.value);
+  if (along && comparedInfo.value.status === "ready" && !isRowThere(along))
+    return <p class="twin-none">{`${name} has no ${nameOf(along)}, along which to project.`}</p>;
   if (pairs.value?.both === 0)
     return <p class="twin-none">{`${name} kept none of these instances: the two have no id in common.`}</p>;
   return (

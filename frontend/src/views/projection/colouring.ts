@@ -7,7 +7,7 @@ import { packColour } from "../../draw/points";
 import { tokens } from "../../draw/theme";
 import { shortNames } from "../../layout/names";
 import { colourOf } from "../../state/colours";
-import { alongRow, conceptOfPanel } from "../../state/concepts";
+import { conceptOfPanel } from "../../state/concepts";
 import { activationOf, columns, layers, rows, snapshot } from "../../state/data";
 import {
   classOfRow,
@@ -23,7 +23,7 @@ import {
   subsetsByName,
 } from "../../state/derived";
 import { membersOf } from "../../state/members";
-import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
+import { alongRow, expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import { type ColourBy, selection } from "../../state/view";
 import type { Option } from "../controls/Menu";
 

@@ -8,10 +8,11 @@ import { tokens } from "../../draw/theme";
 import type { Frame } from "../../layout/projection";
 import { aroundMiddle, besidePoint, place } from "../../layout/projectionLabels";
 import { columns } from "../../state/data";
-import { hoveredRow, instanceName, pinned } from "../../state/derived";
+import { hoveredRow, instanceName, pinned, shortName } from "../../state/derived";
 import { hoveredInstance } from "../../state/hover";
 import { highlighted } from "../../state/members";
 import { wide } from "../../state/panes";
+import { keyOf } from "../../state/rows";
 import type { PlotState } from "./plotState";
 
 const DIM = 0.26;
@@ -137,8 +138,20 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
     void wishes.push({ text: "", font: "", colour: "", x, y, width: w, height: h, offsets: [[0, 0]] });
   // Reserve the corners with the captions of the axes.
   reserve(28, 12, 50, 12);
-  const right = plot.answer.value.query?.like ? 100 : 50;
+  const { query, value } = plot.answer.value;
+  const right = query?.like || query?.row ? 100 : 50;
   reserve(width - 3 - right / 2, height - 10, right, 12);
+  // The two means that a direction is made of, named outside of what is between them.
+  if (value?.direction && query?.row)
+    for (const [mean, side, text] of [
+      [0, -1, "rest"],
+      [value.direction.length, 1, shortName(keyOf(query.row))],
+    ] as const) {
+      const x = frame.x0 + mean * frame.scale;
+      context.fillStyle = colours.outline;
+      context.fillRect(x, 0, 1, height);
+      wish(text, 400, 12, colours.text2, x, 12, (w) => [[side * (w / 2 + 4), 0]]);
+    }
   for (const index of rings) {
     const [x, y] = at(index);
     // Labels avoid the ring.

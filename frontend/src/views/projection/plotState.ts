@@ -65,7 +65,7 @@ export function makePlotState(layer: string, twin?: Twin): PlotState {
     twin?.answer ??
     computed(() => {
       const own = projectionOf(layer).value;
-      if (own.value || state.method.value === "pca" || own.status === "failed") return own;
+      if (own.value || state.method.value !== "tsne" || own.status === "failed") return own;
       const { value, query } = pcaOf(layer).value;
       return { ...own, value, query };
     });
