@@ -57,9 +57,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
   clusters: {
     title: "sorted by clusters",
     short: "Neurons that behave alike over the rows stand side by side, so that blocks appear.",
-    more:
-      "Average linkage of the z-scores over the rows, with optimal leaf order (nearly optimal beyond some 700 neurons). " +
-      "More than 2,048 neurons are ordered by their angle in the plane of the first two principal components.",
+    more: "Average linkage of the z-scores over the rows, with optimal leaf order.",
   },
   collapsed: {
     title: "collapsed",
@@ -226,8 +224,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
       "The neurons of two runs have no common order. So each stands beside the neuron of the other run that behaves " +
       "most like it over the instances that both kept, and each is in one pair only.",
     more:
-      "The pair of largest Pearson correlation comes first, then the largest of those that are left. Where most " +
-      "neurons correlate most with the one of their own number, both runs have the same neurons, which stay in order. " +
+      "The pair of largest Pearson correlation comes first, then the largest of those that are left. " +
       "The r beside it is the median of the pairs; at 1, two neurons differ in scale and offset only.",
   },
   PCA: {
@@ -240,10 +237,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
   peak: {
     title: "peak",
     short: "Where in an instance a neuron has its largest value: a token, a place in an image, a moment of a sound.",
-    more:
-      "Tokens are counted from 0 without padding, rows and columns from 0. All values of an instance are recorded " +
-      "where it is pinned, and those around the peak where it is among a neuron’s strongest; of other instances " +
-      "the peak alone.",
+    more: "Tokens are counted from 0 without padding, rows and columns from 0.",
   },
   range: {
     title: "0–1 over the rows",

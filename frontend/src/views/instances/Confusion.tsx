@@ -46,9 +46,6 @@ const matrix = computed(() => {
 });
 type Matrix = NonNullable<typeof matrix.value>;
 
-const PART =
-  "Classes that are taken for each other stand together. The menu of the classes, beside Rows, has their own order.";
-
 /** A cell by its place on the screen as one by its classes. */
 function classesAt({ order }: Matrix, { label, prediction }: CellHit): CellHit {
   const own = (place: number | null): number | null => (place === null ? null : (order[place] ?? null));
@@ -134,7 +131,7 @@ export function Confusion(): JSX.Element {
   return (
     <>
       {now?.confused && (
-        <p class="confusion-part caption cut" title={PART}>
+        <p class="confusion-part caption cut">
           {now.order.length < now.classes && `${integer(now.order.length)} of `}
           {count(now.classes, "class", "classes")}, the most confused first
         </p>

@@ -78,11 +78,7 @@ export function RowOverSteps({ stage, row }: { stage: Stage; row: RowKey }): JSX
         </Select>
         <span class="matrix-strip-title">over the steps{now && about(now)}</span>
         <span class="spring" />
-        {now && (
-          <span class="cut" title={scaleInFull(now)}>
-            {scaleWords(now)}
-          </span>
-        )}
+        {now && <span class="cut">{scaleWords(now)}</span>}
         <IconButton
           icon="close"
           size={12}
@@ -145,26 +141,12 @@ function about({ history: { steps, n } }: Strip): string {
     .join("");
 }
 
-const clips = ({ scale: { above, below } }: Strip): boolean => above || below;
-
 /** What the colours are, and whether they end before the values do. */
 function scaleWords(strip: Strip): string {
   const { scale, shared, history } = strip;
   const what = { z: "z", unit: "range", raw: statisticInfo(history.statistic).label }[scale.kind];
   const whose = shared ? "as above" : `from ${scale.signed ? tick(-scale.end) : 0} to ${tick(scale.end)}`;
-  return `${what} ${whose}${clips(strip) ? ", some beyond it" : ""}`;
-}
-
-/** The same in a sentence. */
-function scaleInFull(strip: Strip): string {
-  const { scale, shared } = strip;
-  const of = {
-    z: "each neuron’s mean and deviation are those over the rows at the step shown",
-    unit: "each neuron’s range is that over the rows at the step shown",
-    raw: "the values themselves",
-  }[scale.kind];
-  const beyond = clips(strip) ? " Some values lie beyond the ends of the colours and are drawn as the ends." : "";
-  return `${shared ? "The colours are those of the matrix above" : "The strip has colours of its own"}: ${of}.${beyond}`;
+  return `${what} ${whose}${scale.above || scale.below ? ", some beyond it" : ""}`;
 }
 
 function Cells({ stage, row, strip }: { stage: Stage; row: RowKey; strip: Strip }): JSX.Element | null {

@@ -40,14 +40,11 @@ async function whole(model: MatrixModel): Promise<MatrixModel> {
 }
 
 /** One line per neuron in the order shown, one column per row. */
-export function table({ matrix, keys, statistic }: MatrixModel): string {
+export function table(model: MatrixModel): string {
+  const { matrix, keys, statistic } = model;
   const { effect, order, neurons } = matrix;
   const lines = [
-    csvLine([
-      "neuron",
-      ...(effect ? ["effect size g"] : []),
-      ...keys.map((key) => `${nameOf(key)} ${statistic.label}`),
-    ]),
+    csvLine(["neuron", ...(effect ? [barsOf(model)] : []), ...keys.map((key) => `${nameOf(key)} ${statistic.label}`)]),
   ];
   for (const neuron of order) {
     lines.push(

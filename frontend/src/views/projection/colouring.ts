@@ -245,33 +245,18 @@ export function colourOptions(selected: ColourBy): Option<ColourBy>[] {
     ...["score", "loss", "label_score"].filter((name) => labelled && known[name as "score"].some(Number.isFinite)),
     ...known.extra.keys(),
   ];
-  names.forEach((name, i) =>
-    options.push({
-      value: `column:${name}`,
-      label: name.replace("label_score", "p(label)"),
-      heading: i === 0 ? "Columns" : undefined,
-    }),
-  );
+  const add = (heading: string, option: Option<ColourBy>): void =>
+    void options.push({ ...option, heading: options.some((one) => one.heading === heading) ? undefined : heading });
+  for (const name of names) add("Columns", { value: `column:${name}`, label: name.replace("label_score", "p(label)") });
   const now = selection.value;
-  const chosen = alongRow(selected);
-  const sets = [...(now?.kind === "subset" ? [now.key] : []), ...(chosen === null ? [] : [chosen])];
-  [...new Set(sets)].forEach((key, i) =>
-    options.push({
-      value: `along:${key}`,
-      label: `direction of ${nameOf(key)}`,
-      heading: i === 0 ? "Directions" : undefined,
-    }),
-  );
-  const picked = now?.kind === "neuron" ? [`neuron:${now.neuron} ${now.layer}`] : [];
-  [...new Set([...picked, ...(selected.startsWith("neuron:") ? [selected] : [])])].forEach((value, i) => {
+  const own =
+    now?.kind === "subset" ? `along:${now.key}` : now?.kind === "neuron" ? `neuron:${now.neuron} ${now.layer}` : "";
+  for (const value of new Set([own, selected].sort())) {
+    const key = alongRow(value);
     const [, neuron = "", layer = ""] = /^neuron:(\d+) (.*)$/s.exec(value) ?? [];
-    if (layers.value.has(layer))
-      options.push({
-        value,
-        label: neuronName(layer, Number(neuron)),
-        detail: layer,
-        heading: i === 0 ? "Neurons" : undefined,
-      });
-  });
+    if (key) add("Directions", { value, label: `direction of ${nameOf(key)}` });
+    else if (layers.value.has(layer))
+      add("Neurons", { value, label: neuronName(layer, Number(neuron)), detail: layer });
+  }
   return options;
 }
