@@ -33,7 +33,8 @@ def make_images(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     phase = (numbers * 0.7)[:, None, None]
     wave = np.sin(np.cos(angle)[:, None, None] * across + np.sin(angle)[:, None, None] * down + phase)
     colour = 0.6 + 0.4 * np.cos(angle[:, None] * 2 + np.array([0.0, 2.1, 4.2]))
-    noise = np.random.default_rng(int(numbers[0])).normal(scale=0.8, size=(len(numbers), 3, SIZE, SIZE))
+    # Of each image by its number: which images share a batch depends on the cluster.
+    noise = np.stack([np.random.default_rng(number).normal(scale=0.8, size=(3, SIZE, SIZE)) for number in numbers])
     strength = np.where(pale, 0.25, 1.0)[:, None, None, None]
     image = strength * colour[:, :, None, None] * wave[:, None] + noise
     return {

@@ -10,6 +10,8 @@ from tensorboard_activis.printable import visible
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 #: Layers named in a message.
 _LISTED = 12
+#: More instances are named among what takes the room: a logger keeps fewer with `sample=`.
+_MANY = 5_000
 
 
 def parse_bytes(text: str) -> int:
@@ -51,15 +53,19 @@ class Sizes:
         return self.fixed + shown + steps * each
 
 
-def check_budget(sizes: Sizes, steps: Sequence[int], budget: int) -> None:
-    """Raises ActiVisError, with what takes how much and options that help, where an export is too large."""
+def check_budget(sizes: Sizes, steps: Sequence[int], budget: int, instances: int = 0) -> None:
+    """Raises ActiVisError, with what takes how much and options that help, where an export is too large.
+
+    Arguments:
+        instances: that are kept one by one, at the step with most of them.
+    """
     layers, count = list(sizes.layers), len(steps)
     total = sizes.total(count, layers)
     if total <= budget:
         return
     largest = sorted(layers, key=lambda name: -sizes.layers[name])
     lines = [
-        f"the export would take {megabytes(total)}, more than the budget of {megabytes(budget)}. Nothing was written.",
+        f"the export would take about {megabytes(total)}, more than the budget of {megabytes(budget)}. Nothing was written.",
         f"  the tab's code and the graph  {megabytes(sizes.fixed)}",
         f"  pictures, sounds, texts       {megabytes(sizes.contents + (count - 1) * sizes.other_contents)}",
         f"  each of {count} steps, such as {steps[-1]}:" if count > 1 else f"  step {steps[-1]}:",
@@ -69,7 +75,15 @@ def check_budget(sizes: Sizes, steps: Sequence[int], budget: int) -> None:
     if len(largest) > _LISTED:
         rest = largest[_LISTED:]
         lines.append(f"    {megabytes(sum(sizes.layers[name] for name in rest)):>10}  {len(rest)} smaller layers")
-    raise ActiVisError("\n".join([*lines, *_helping(sizes, steps, budget)]))
+    lines += _helping(sizes, steps, budget)
+    least = sizes.fixed + sizes.step
+    if budget <= least:
+        lines.append(f"  No export of this run is smaller than {megabytes(least)} and its smallest layer.")
+    if instances > _MANY:
+        lines.append(
+            f"  Every one of the {instances:,} kept instances is in an export. A run that is logged with sample=1000 keeps 1,000."
+        )
+    raise ActiVisError("\n".join(lines))
 
 
 def _helping(sizes: Sizes, steps: Sequence[int], budget: int) -> list[str]:

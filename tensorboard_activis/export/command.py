@@ -15,7 +15,7 @@ from tensorboard_activis.export.recording import Recording
 from tensorboard_activis.export.withheld import Withheld
 from tensorboard_activis.files import is_directory
 from tensorboard_activis.printable import visible
-from tensorboard_activis.standalone.application import application
+from tensorboard_activis.standalone.application import routes_of
 from tensorboard_activis.stores.path import Location
 
 
@@ -48,9 +48,9 @@ def run_export(
     if not is_directory(logdir):
         raise ActiVisError(f"there is no directory {str(logdir)!r}. Name the log_dir of the callback")
     check_target(directory)
-    routes = application(logdir, reload_seconds=0)
+    routes, plugin = routes_of(logdir, reload_seconds=0)
     run = choose_run(runs_of(routes), str(logdir))
-    questions = Questions(routes, run["name"])
+    questions = Questions(routes, plugin, run["name"])
     choice = choose(run, questions, steps, layers)
     withheld = Withheld(choice.snapshots.values(), content)
     name = str(run["name"]) if run["name"] != "." else _own_name(logdir)

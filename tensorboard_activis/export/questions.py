@@ -1,4 +1,4 @@
-"""Asks the plugin's routes, in this process: an export holds what the server would have answered."""
+"""Asks the plugin, in this process: an export holds what the server would have answered."""
 
 import json
 import time
@@ -9,6 +9,8 @@ from werkzeug.test import Client
 
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.metadata import PLUGIN_NAME
+from tensorboard_activis.serve.answers import SnapshotAnswers
+from tensorboard_activis.serve.plugin import ActiVisPlugin
 from tensorboard_activis.standalone.application import Application
 
 #: Seconds between two looks at a search that runs in the background.
@@ -36,23 +38,32 @@ class Answer:
 
 
 class Questions:
-    """Asks about one run.
+    """Asks about one run. What is of one snapshot alone, thousands of questions, is answered without a request in between.
 
     Arguments:
         routes: the WSGI application with the plugin's routes below `/data/plugin/activis/`.
+        plugin: the one that answers them.
         run: its name there.
     """
 
-    def __init__(self, routes: Application, run: str) -> None:
-        self._client = Client(routes)
+    def __init__(self, routes: Application, plugin: ActiVisPlugin, run: str) -> None:
+        self._client, self._plugin = Client(routes), plugin
+        self._answers: tuple[int, SnapshotAnswers] | None = None
         self.run = run
 
     def ask(self, route: str, step: int | None = None, **parameters: Any) -> Answer:
         """The answer of a route about the run, or about one of its steps; an error is an answer, too."""
         about = {"run": self.run} if step is None else {"run": self.run, "step": step}
-        given = {name: value for name, value in parameters.items() if value is not None}
-        response = self._client.post(f"/data/plugin/{PLUGIN_NAME}/{route}", json=about | given)
+        given = about | {name: value for name, value in parameters.items() if value is not None}
+        if step is not None and SnapshotAnswers.knows(route):
+            return Answer(*self._about(step).answer(route, given))
+        response = self._client.post(f"/data/plugin/{PLUGIN_NAME}/{route}", json=given)
         return Answer(response.get_data(), response.status_code != 200)
+
+    def _about(self, step: int) -> SnapshotAnswers:
+        if self._answers is None or self._answers[0] != step:
+            self._answers = step, self._plugin.answers(self.run, step)
+        return self._answers[1]
 
     def must(self, route: str, step: int | None = None, **parameters: Any) -> Answer:
         """The same; raises UnreadableError for an error."""

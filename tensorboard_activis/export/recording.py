@@ -10,15 +10,17 @@ import numpy as np
 from safetensors.numpy import load
 
 from tensorboard_activis.export.choice import Choice
-from tensorboard_activis.export.packs import Pack
+from tensorboard_activis.export.packs import Pack, script
 from tensorboard_activis.export.questions import Answer, Questions
-from tensorboard_activis.export.withheld import Withheld
+from tensorboard_activis.export.withheld import Withheld, metadata_of
 from tensorboard_activis.serve.encoding import encode_json, encode_safetensors
 
 #: Neurons, instances and texts whose details are in one file; the page computes the same (`frontend/src/api/recorded.ts`).
 NEURONS, INSTANCES, TEXTS = 32, 50, 200
-#: Rows of a table, columns of facets and values of a column that the routes give at once.
-_PAGE, _FACETS, _VALUES = 1_000, 8, 200
+#: Rows of a table, rows of a matrix, columns of facets and values of a column that the routes give at once.
+_PAGE, _ROWS, _FACETS, _VALUES = 1_000, 1_000, 8, 200
+#: Neurons by which the size of a layer is estimated.
+_SOME = 8
 #: Instances that the tab asks to have separated: so many, or so many per group (`frontend/src/state/separations.ts`).
 _SEPARATED, _PER_GROUP = 1_000, 10
 #: So many pairs of classes are compared, and of so many subsets further questions are asked.
@@ -77,13 +79,17 @@ class Recording:
         about = next(one for one in snapshot["layers"] if one["name"] == layer)
         rows = self._declared(step)
         small = len(rows) * about["neurons"] <= _CELLS
-        statistics = [one["name"] for one in snapshot["statistics"] if small or one["name"] in ("mean", "std")]
+        known = [one for one in snapshot["statistics"] if small or one["name"] in ("mean", "std")]
+        thinned = any(one["thinned"] for one in self._choice.run["steps"] if one["step"] == step)
+        statistics = [one["name"] for one in known if one["source"] == "exact" or not thinned]
         answers = {
-            "matrix": ask("matrix", step, layer=layer, rows=rows, statistics=statistics),
-            "activations": self._activations(step, layer, about["neurons"]),
+            "matrix": self._matrix(step, layer, rows, statistics),
+            "activations": self._activations(step, layer, range(about["neurons"])),
             "pca": ask("projection", step, layer=layer, method="pca"),
         }
-        grouped = ask("matrix", step, layer=layer, rows=self._first_rows(step), sort={"by": "clustered"}, statistics=[])
+        grouped = ask(
+            "matrix", step, layer=layer, rows=self._first_rows(step)[:_ROWS], sort={"by": "clustered"}, statistics=[]
+        )
         answers["clustered"] = _order_of(grouped)
         tsne = ask("projection", step, layer=layer, method="tsne")
         if not tsne.failed and b'"done"' in tsne.content[:4096]:
@@ -136,11 +142,24 @@ class Recording:
                 answers = {f"{index}": self._questions.ask("depth", step, index=index) for index in some}
                 yield Pack(f"depth/{step}/{chunk}", answers)
 
-    def pairs(self, step: int, other: int, layer: str) -> Pack:
-        """Which neuron of another step is beside which of this one."""
-        about = {"run": self._questions.run, "step": other}
-        answer = self._questions.ask("neuron_pairs", step, other=about, layer=layer)
-        return Pack(f"pairs/{step}/{other}/{self._choice.layers.index(layer)}", {"neuron_pairs": answer})
+    def pairs(self, step: int, layer: str) -> Iterator[Pack]:
+        """Which neuron of each other step is beside which of this one."""
+        others = [
+            other
+            for other, snapshot in self._choice.snapshots.items()
+            if other != step and any(one["name"] == layer for one in snapshot["layers"])
+        ]
+        if others:
+            about = {other: {"run": self._questions.run, "step": other} for other in others}
+            answers = {f"{o}": self._questions.ask("neuron_pairs", step, other=about[o], layer=layer) for o in others}
+            yield Pack(f"pairs/{step}/{self._choice.layers.index(layer)}", answers)
+
+    def least(self, step: int, layer: str) -> int:
+        """About how many bytes a layer takes at a step, by the activations of some of its neurons."""
+        neurons = next(int(one["neurons"]) for one in self._choice.snapshots[step]["layers"] if one["name"] == layer)
+        some = range(0, neurons, max(1, neurons // _SOME))
+        content = self._activations(step, layer, some).content
+        return len(script(Pack("", {"": Answer(content)})).content) * neurons // max(1, len(some))
 
     def texts(self, step: int) -> Iterator[Pack]:
         """The contents of instances that are texts or numbers, and the sounds whose loudness is drawn."""
@@ -190,10 +209,25 @@ class Recording:
             every["columns"] += some.json["columns"]
         return Answer(encode_json(every))
 
-    def _activations(self, step: int, layer: str, neurons: int) -> Answer:
+    def _matrix(self, step: int, layer: str, rows: list[dict[str, Any]], statistics: list[str]) -> Answer:
+        """Of all rows; a route gives so many of them at once."""
+        parts: list[Answer] = []
+        for start in range(0, max(1, len(rows)), _ROWS):
+            some = rows[start : start + _ROWS]
+            answer = self._questions.ask("matrix", step, layer=layer, rows=some, statistics=statistics)
+            if answer.failed or len(rows) <= _ROWS:
+                return answer
+            parts.append(answer)
+        arrays, about = [load(part.content) for part in parts], metadata_of(parts[0].content)
+        about["rows"] = [row for part in parts for row in metadata_of(part.content)["rows"]]
+        # The neurons' order by their index is that of any part.
+        joined = {name: np.concatenate([one[name] for one in arrays]) for name in arrays[0] if name != "order"}
+        return Answer(encode_safetensors(joined | {"order": arrays[0]["order"]}, about))
+
+    def _activations(self, step: int, layer: str, neurons: Iterable[int]) -> Answer:
         """float16 [neurons, instances], little-endian."""
         columns = []
-        for neuron in range(neurons):
+        for neuron in neurons:
             answer = self._questions.ask("activation", step, layer=layer, neuron=neuron)
             if answer.failed:
                 return answer

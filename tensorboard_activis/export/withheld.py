@@ -80,7 +80,7 @@ class Withheld:
             if "names" in body:
                 body["names"] = [name for name in body["names"] if name not in self.columns]
             return Answer(encode_json(body))
-        arrays, about = load(answer.content), _metadata(answer.content)
+        arrays, about = load(answer.content), metadata_of(answer.content)
         if route == "columns":
             arrays = {name: array for name, array in arrays.items() if name not in self.columns}
             known = about.get("categories", {})
@@ -97,7 +97,7 @@ class Withheld:
         return [column for column in columns if column["name"] not in self.columns]
 
 
-def _metadata(content: bytes) -> dict[str, Any]:
+def metadata_of(content: bytes) -> dict[str, Any]:
     """What a safetensors answer says beside its arrays."""
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])

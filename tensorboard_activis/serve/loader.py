@@ -2,10 +2,14 @@
 
 import argparse
 import logging
+from typing import TYPE_CHECKING
 
 from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.metadata import PLUGIN_NAME
+
+if TYPE_CHECKING:
+    from tensorboard_activis.serve.plugin import ActiVisPlugin
 
 
 class ActiVisLoader(base_plugin.TBLoader):
@@ -16,7 +20,7 @@ class ActiVisLoader(base_plugin.TBLoader):
         flags.samples_per_plugin = dict(flags.samples_per_plugin or {})
         flags.samples_per_plugin.setdefault(PLUGIN_NAME, 0)
 
-    def load(self, context: base_plugin.TBContext) -> base_plugin.TBPlugin | None:
+    def load(self, context: base_plugin.TBContext) -> "ActiVisPlugin | None":
         """The plugin; None, with a line in TensorBoard's log, when something that it needs cannot be imported."""
         try:
             from tensorboard_activis.serve.plugin import ActiVisPlugin

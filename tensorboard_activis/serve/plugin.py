@@ -4,13 +4,14 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 import werkzeug
+from tensorboard.context import RequestContext
 from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.query.findings.evidence import evidence_steps
 from tensorboard_activis.query.findings.finding import Findings
-from tensorboard_activis.query.instances import content, export
+from tensorboard_activis.query.instances import export
 from tensorboard_activis.query.instances.shared import shared_instances
 from tensorboard_activis.query.matrix.rows import parse_rows
 from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, StepValues, spread
@@ -19,8 +20,8 @@ from tensorboard_activis.query.projection import alignment
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import handlers
+from tensorboard_activis.serve.answers import SnapshotAnswers, content_of
 from tensorboard_activis.serve.cache import Cache
-from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.findings import FindingSearches
 from tensorboard_activis.serve.memory import return_large_blocks
@@ -59,6 +60,10 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def is_active(self) -> bool:
         """Always False: TensorBoard shows the tab when its data provider lists data of this plugin."""
         return False
+
+    def answers(self, run: str, step: int) -> SnapshotAnswers:
+        """Answers about a snapshot, for who asks in this process. Raises NotFoundError, UnreadableError."""
+        return SnapshotAnswers(self._runs.snapshot(RequestScope(RequestContext(), ""), run, step))
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
         """The tab: an ES module in a frame. TensorBoard's reload does not reload the frame; the tab polls by itself."""
@@ -211,17 +216,8 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _content(
         request: werkzeug.Request, snapshot: SnapshotReader, parameters: Parameters, etag: str
     ) -> werkzeug.Response:
-        kind, value = content.content(snapshot, handlers.instance_index(snapshot, parameters))
-        if kind == "numbers":
-            return bytes_response(request, encode_json(value), "application/json", etag)
-        # What is sent as an image or audio must be one: the file may come from an untrusted source.
-        content_type, start = {
-            "image": ("image/png", b"\x89PNG\r\n\x1a\n"),
-            "audio": ("audio/wav", b"RIFF"),
-        }.get(kind, ("text/plain", b""))
-        if not isinstance(value, (bytes, str)) or (start and value[: len(start)] != start):
-            raise NotFoundError("This instance has no picture and no sound to show.")
-        return bytes_response(request, value, content_type, etag)
+        body, content_type = content_of(snapshot, handlers.instance_index(snapshot, parameters))
+        return bytes_response(request, body, content_type, etag)
 
     @werkzeug.Request.application  # type: ignore[arg-type]
     def _static(self, request: werkzeug.Request) -> werkzeug.Response:

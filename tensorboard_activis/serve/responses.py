@@ -112,20 +112,22 @@ def _respond(request: werkzeug.Request, content: bytes, content_type: str, etag:
 
 def error_response(request: werkzeug.Request, error: Exception) -> werkzeug.Response:
     """The JSON response for an error. An error that is no ActiVisError is a bug: it is logged, and its message is not sent."""
+    content, code = error_content(request.path, error)
+    headers = [("Retry-After", str(RETRY_SECONDS))] if code == 503 else []
+    return respond(request, content, JSON, code=code, headers=headers)
+
+
+def error_content(asked: str, error: Exception) -> tuple[bytes, int]:
+    """The body and the status of that response; `asked` is what could not be answered, for the log."""
     for cause, kind, code in _KINDS:
         if isinstance(error, cause):
             body: dict[str, object] = {"kind": kind, "message": str(error)}
             if isinstance(error, ExpressionError):
                 body["position"] = error.position
-            return _error_body_response(request, body, code)
-    logger.error("ActiVis could not answer %s\n%s", visible(request.path), traceback_of(error))
+            return encode_json({"error": body}), code
+    logger.error("ActiVis could not answer %s\n%s", visible(asked), traceback_of(error))
     message = f"This should not happen ({type(error).__name__}). TensorBoard's log in the terminal has the details."
-    return _error_body_response(request, {"kind": "internal", "message": message}, 500)
-
-
-def _error_body_response(request: werkzeug.Request, body: dict[str, object], code: int) -> werkzeug.Response:
-    headers = [("Retry-After", str(RETRY_SECONDS))] if code == 503 else []
-    return respond(request, encode_json({"error": body}), JSON, code=code, headers=headers)
+    return encode_json({"error": {"kind": "internal", "message": message}}), 500
 
 
 def _etag(etag: str) -> tuple[str, str]:

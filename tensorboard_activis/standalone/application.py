@@ -8,12 +8,15 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import werkzeug
 
 from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.stores.path import Location, StorePath
+
+if TYPE_CHECKING:
+    from tensorboard_activis.serve.plugin import ActiVisPlugin
 
 Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -50,6 +53,24 @@ def application(
             later.
         docs: the tab may link to the documentation: a browser can open what this answers as pages.
     """
+    routes, _ = routes_of(logdir, reload_seconds, own_process, docs)
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if loopback and not _LOOPBACK.fullmatch(environ.get("HTTP_HOST", "localhost")):
+            refused = werkzeug.Response("Ask for localhost. Other names need --host.\n", 403, mimetype="text/plain")
+            return refused(environ, start_response)
+        if path.startswith(f"/data/plugin/{PLUGIN_NAME}/"):
+            return routes(environ, start_response)
+        return _page(path)(environ, start_response)
+
+    return answer
+
+
+def routes_of(
+    logdir: Location, reload_seconds: float, own_process: bool = True, docs: bool = False
+) -> tuple[Application, "ActiVisPlugin"]:
+    """The routes alone, below `/data/plugin/activis/`, and the plugin that answers them. Arguments as of `application`."""
     leave_out = own_process or "tensorflow" not in sys.modules
     if leave_out:
         _leave_tensorflow_out()
@@ -85,17 +106,7 @@ def application(
     if leave_out and not own_process:
         _let_tensorflow_in_again()
     ingester.start()
-
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if loopback and not _LOOPBACK.fullmatch(environ.get("HTTP_HOST", "localhost")):
-            refused = werkzeug.Response("Ask for localhost. Other names need --host.\n", 403, mimetype="text/plain")
-            return refused(environ, start_response)
-        if path.startswith(f"/data/plugin/{PLUGIN_NAME}/"):
-            return routes(environ, start_response)
-        return _page(path)(environ, start_response)
-
-    return answer
+    return routes, plugin
 
 
 def _page(path: str) -> werkzeug.Response:

@@ -101,7 +101,7 @@ def test_more_than_the_budget_says_what_takes_how_much_and_its_options_help(
 ) -> None:
     chosen = ["--step", "5", "6", "7"]
     said = refused(capsys, large, tmp_path / "out", *chosen, "--budget", "700KB")
-    assert re.search(r"the export would take 0\.[89] MB, more than the budget of 0\.7 MB\.", said)
+    assert re.search(r"the export would take about 0\.[89] MB, more than the budget of 0\.7 MB\.", said)
     assert "Nothing was written." in said
     for what in ("the tab's code", "pictures, sounds, texts", "each of 3 steps", "stem/relu", "head"):
         assert what in said
@@ -125,7 +125,7 @@ def test_the_options_that_are_named_are_those_that_fit() -> None:
     with pytest.raises(ActiVisError) as error:
         check_budget(sizes, [1, 2], 9_000_000)
     assert str(error.value).splitlines() == [
-        "the export would take 14.1 MB, more than the budget of 9.0 MB. Nothing was written.",
+        "the export would take about 14.1 MB, more than the budget of 9.0 MB. Nothing was written.",
         "  the tab's code and the graph  0.6 MB",
         "  pictures, sounds, texts       2.0 MB",
         "  each of 2 steps, such as 2:",
@@ -140,6 +140,10 @@ def test_the_options_that_are_named_are_those_that_fit() -> None:
     ]
     with pytest.raises(ActiVisError, match=r"--step 2 --layers head  \(3.0 MB\)\n  --budget 15MB"):
         check_budget(sizes, [1, 2], 2_960_000)
+    with pytest.raises(ActiVisError, match=r"--budget 15MB\n  No export of this run is smaller than 0.7 MB and"):
+        check_budget(sizes, [1, 2], 600_000)
+    with pytest.raises(ActiVisError, match="Every one of the 100,000 kept instances is in an export.*sample=1000"):
+        check_budget(sizes, [2], 2_000_000, 100_000)
     with pytest.raises(ActiVisError, match=r"What helps:\n  --layers 'b c' head  .*\n  --no-content  \(6.3 MB\)"):
         check_budget(sizes, [2], 6_500_000)
 

@@ -6,6 +6,7 @@ import { recordedFacets } from "./recordedFacets";
 import { recordedHistory, recordedMatrix } from "./recordedMatrix";
 import { type Members, members, type RecordedLayer, readLayer } from "./recordedRows";
 import { csvOf, pageOf } from "./recordedTable";
+import { withInfinities } from "./recordedValues";
 import type { SnapshotRef, Source } from "./source";
 import type {
   Attention,
@@ -72,6 +73,7 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
   const tables = once(
     async (step: number): Promise<TableRow[]> => json<Table>(await of({ run: "", step }), "table").rows,
   );
+  const exact = once(async (step: number) => withInfinities(await tables(step), await columns(step)));
   const layers = once(async (key: string): Promise<RecordedLayer> => {
     const [step, layer] = JSON.parse(key) as [number, string];
     return readLayer(await named("layer", { run: "", step }, layer), await snapshots(step), layer);
@@ -81,7 +83,7 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
   /** Which kept instances are in rows. */
   const membersOf = async (at: SnapshotRef, rows: readonly RowQuery[]): Promise<Members[]> => {
     const [pack, snapshot, known] = [await of(at), await snapshots(at.step), await columns(at.step)];
-    const table = await tables(at.step);
+    const table = await exact(at.step);
     const used = rows.flatMap((row) =>
       "expression" in row ? snapshot.layers.filter(mentionedIn(row.expression)) : [],
     );
@@ -131,7 +133,8 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
           statistic,
         );
       });
-      return recordedHistory(steps, await Promise.allSettled(each), rows.length, statistic, neuron);
+      const shown = steps.indexOf(at.step);
+      return recordedHistory(steps, await Promise.allSettled(each), rows.length, statistic, neuron, shown);
     },
     activation: async (at, layer, neuron) => (await layerOf(at, layer)).activation(neuron),
     projection: async (at, layer, { method, row }) =>
@@ -148,13 +151,14 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
     table: async (at, query) => {
       const [rows, snapshot] = [await tables(at.step), await snapshots(at.step)];
       const [chosen] = query.expression ? await membersOf(at, [{ expression: query.expression }]) : [];
-      return pageOf(rows, snapshot, query, chosen?.inside);
+      return pageOf(rows, await exact(at.step), snapshot, query, chosen?.inside);
     },
     csv: async (at, query) => {
       const [rows, snapshot] = [await tables(at.step), await snapshots(at.step)];
       const [chosen] = query.expression ? await membersOf(at, [{ expression: query.expression }]) : [];
-      const whole = pageOf(rows, snapshot, { ...query, offset: 0, limit: rows.length }, chosen?.inside);
-      return new Blob([csvOf(whole.rows)], { type: "text/csv" });
+      const whole = { ...query, offset: 0, limit: rows.length };
+      const page = pageOf(rows, await exact(at.step), snapshot, whole, chosen?.inside);
+      return new Blob([csvOf(page.rows, snapshot)], { type: "text/csv" });
     },
     instance: async (at, layer, index, _, against) => {
       if (against !== undefined) throw notHere();
@@ -210,8 +214,7 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
       return { ...known, layers: known.layers.filter(({ name }) => !wanted || wanted.includes(name)) };
     },
     movement: async (at, other) => json<Movement>(await of(at), `movement ${other.step}`),
-    neuronPairs: async (at, other, layer) =>
-      json<NeuronPairs>(await packs(`pairs/${at.step}/${other.step}/${made.layers.indexOf(layer)}`), "neuron_pairs"),
+    neuronPairs: async (at, other, layer) => json<NeuronPairs>(await named("pairs", at, layer), String(other.step)),
     findings: async (at) => json<Findings>(await of(at), "findings"),
     evidence: async (at, { kind, subset, layer, target }) =>
       json<Evidence>(await of(at), `evidence ${JSON.stringify({ kind, subset, layer, target })}`),
@@ -232,7 +235,7 @@ export function recordedSource(made: Manifest, packs: Packs): Source {
     facets: async (at, query) => {
       const known = json<Facets>(await of(at), "facets");
       const [chosen] = query.expression ? await membersOf(at, [{ expression: query.expression }]) : [];
-      return recordedFacets(known, query, await tables(at.step), chosen?.counted);
+      return recordedFacets(known, query, await exact(at.step), chosen?.counted);
     },
     contentUrl: ({ step }, index) => made.contents[step]?.[index] || "data:,",
     sound: async ({ step }, index) =>

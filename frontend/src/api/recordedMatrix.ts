@@ -121,7 +121,7 @@ function sorted(whole: Whole, sort: SortQuery, effects: Float32Array | null) {
     }
     case "clustered":
       // By the rows that are shown at first: neurons that are alike there stay side by side with other rows.
-      return { order: layer.clustered.slice(), effect: null };
+      return { order: layer.clustered(), effect: null };
     case "effect":
       if (!effects) throw notHere();
       return { order: descending(neurons, (neuron) => Math.abs(effects[neuron]!)), effect: null };
@@ -186,16 +186,17 @@ function logGamma(x: number): number {
   return (y - 0.5) * Math.log(y) - y + 0.5 * Math.log(2 * Math.PI) + series - shift;
 }
 
-/** As the route `history` answers, of the steps that are exported. */
+/** As the route `history` answers, of the steps that are exported. `shown`: the place of the one that is asked about. */
 export function recordedHistory(
   steps: readonly number[],
   matrices: readonly PromiseSettledResult<Matrix>[],
   rows: number,
   statistic: string,
-  neuron?: number,
+  neuron: number | undefined,
+  shown: number,
 ): History {
-  const first = matrices.find((one) => one.status === "fulfilled");
-  if (!first) throw (matrices[0] as PromiseRejectedResult | undefined)?.reason ?? notHere();
+  const first = matrices[shown];
+  if (first?.status !== "fulfilled") throw first?.reason ?? notHere();
   const width = neuron === undefined ? first.value.neurons : 1;
   const values = new Float32Array(steps.length * rows * width).fill(NaN);
   const n = new Float64Array(steps.length * rows).fill(-1);
@@ -203,7 +204,11 @@ export function recordedHistory(
     const step = steps[place]!;
     if (one.status === "rejected") return { step, problem: String((one.reason as Error).message) };
     const { statistics, neurons } = one.value;
-    n.set(one.value.n, place * rows);
+    // An instance that is not kept at a step has no values there, as a step that cannot be read.
+    n.set(
+      one.value.n.map((count, row) => (count === 0 && one.value.rows[row]!.source === "instance" ? -1 : count)),
+      place * rows,
+    );
     for (let row = 0; row < rows; row++) {
       const from = row * neurons + (neuron ?? 0);
       values.set(statistics[statistic]!.subarray(from, from + width), (place * rows + row) * width);

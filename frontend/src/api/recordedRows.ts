@@ -31,10 +31,11 @@ export interface RecordedLayer {
   seen: number;
   /** How many of the instances are of the sample; pinned ones are behind them. */
   sample: number;
-  /** The neurons by clusters of the rows that the tab shows at first. */
-  clustered: Int32Array;
+  /** The neurons by clusters of the rows that the tab shows at first. Throws ApiError where these are not known. */
+  clustered(): Int32Array;
   /** Whether all values are finite. */
   finite: boolean;
+  /** Of all kept instances. Throws ApiError where they were thinned. */
   activation(neuron: number): Float32Array;
   histogram(neuron: number, edges: number[], members: readonly number[]): NeuronDetail["rows"][number];
 }
@@ -56,10 +57,11 @@ const HALVES = new Float32Array(65_536).map((_, bits) => {
 export function readLayer(pack: Pack, snapshot: Snapshot, name: string): RecordedLayer {
   const info = snapshot.layers.find((layer) => layer.name === name);
   if (!info) throw notHere();
-  const halves = new Uint16Array(pack.get("activations"));
-  const count = halves.length / info.neurons;
+  let halves: Uint16Array | undefined;
   const values = new Map<number, Float32Array>();
   const activation = (neuron: number): Float32Array => {
+    halves ??= new Uint16Array(pack.get("activations"));
+    const count = halves.length / info.neurons;
     const own = values.get(neuron) ?? new Float32Array(count);
     if (!values.has(neuron)) {
       for (let index = 0; index < count; index++) own[index] = HALVES[halves[neuron * count + index]!]!;
@@ -74,7 +76,7 @@ export function readLayer(pack: Pack, snapshot: Snapshot, name: string): Recorde
     subsets: snapshot.subsets.map((subset) => subset.name),
     seen: snapshot.seen,
     sample: snapshot.sample_size,
-    clustered: Int32Array.from(JSON.parse(new TextDecoder().decode(pack.get("clustered"))) as number[]),
+    clustered: () => Int32Array.from(JSON.parse(new TextDecoder().decode(pack.get("clustered"))) as number[]),
     finite: info.warnings.nonfinite === 0,
     activation,
     histogram(neuron, edges, members) {
@@ -150,10 +152,13 @@ export function members(
   const expression = "expression" in row ? row.expression.trim() : (subset?.expression ?? "");
   const key = `where ${JSON.stringify(expression)}`;
   if (pack.has(key)) return sampled(decode<Where>(pack.get(key), "Where").indices);
-  const names = new Set(snapshot.columns.map(({ name }) => name));
+  const types = new Map(snapshot.columns.map(({ name, type }) => [name, type]));
   const lookup: Lookup = {
     count: columns.count,
-    column: (name) => (names.has(name) ? table.map((line): Cell => line[name] ?? null) : undefined),
+    column: (name) => {
+      const type = types.get(name);
+      return type && { type, each: table.map((line): Cell => line[name] ?? null) };
+    },
     neuron,
   };
   try {

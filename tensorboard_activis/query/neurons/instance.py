@@ -72,7 +72,8 @@ def neighbours(snapshot: SnapshotReader, layer: str, index: int, count: int = NE
     squares = np.empty(len(activations), np.float64)
     for start in range(0, len(activations), _BLOCK):
         check_time()
-        apart = widen(np.ascontiguousarray(activations[start : start + _BLOCK])) - here
+        with np.errstate(invalid="ignore"):  # of infinities
+            apart = widen(np.ascontiguousarray(activations[start : start + _BLOCK])) - here
         squares[start : start + _BLOCK] = np.einsum("ij,ij->i", apart, apart, dtype=np.float64)
     squares[index] = np.nan
     finite = np.flatnonzero(np.isfinite(squares))
