@@ -59,15 +59,16 @@ def test_a_language_model_that_the_trainer_evaluates(tmp_path: Path, own: bool) 
     model.eval()
     for number, row in enumerate(rows):
         ids = torch.tensor(row["input_ids"])
+        inputs = {key: torch.tensor(values)[None] for key, values in row.items()}
         with torch.no_grad():
-            out = model(ids[None], output_hidden_states=True)
+            out = model(**inputs, output_hidden_states=True)
             kept: dict[str, torch.Tensor] = {}
             handle = model.transformer.h[1].register_forward_hook(
                 lambda module, args, output, kept=kept: kept.update(
                     out=output[0] if isinstance(output, tuple) else output
                 )
             )
-            model(ids[None])
+            model(**inputs)
             handle.remove()
         for place, token in enumerate(ids.tolist()):
             after = ids[place + 1] if place + 1 < len(ids) else None

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,14 @@ def own_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
     return nn.functional.cross_entropy(outputs["logits"], labels)
 
 
+#: Transformers 4 calls it otherwise.
+BY_LENGTH: dict[str, Any] = (
+    {"train_sampling_strategy": "group_by_length"}
+    if "train_sampling_strategy" in inspect.signature(transformers.TrainingArguments).parameters
+    else {"group_by_length": True}
+)
+
+
 @pytest.mark.parametrize(
     ("options", "metrics"),
     [
@@ -73,7 +82,7 @@ def own_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
         ({"prediction_loss_only": True}, score),
         ({"batch_eval_metrics": True}, batch_score),
         ({"label_smoothing_factor": 0.1}, None),
-        ({"train_sampling_strategy": "group_by_length"}, score),
+        (BY_LENGTH, score),
         ({"per_device_eval_batch_size": 1}, None),
         ({"per_device_eval_batch_size": 7}, score),
         ({"dataloader_num_workers": 1}, None),

@@ -12,6 +12,7 @@ from torch import nn
 from tensorboard_activis import open_run
 from tensorboard_activis.torch import ActiVisLogger
 from tests.torch.architectures import INSTANCES, architectures
+from tests.torch.older_names import installed_names
 
 
 def _in_blocks(blocks: str, count: int, *names: str) -> list[str]:
@@ -314,10 +315,11 @@ def expected_values(architecture: str, model: nn.Module, inputs: dict[str, torch
     """By layer, float64 [instances, neurons]: the mean over all other axes."""
     functions = FUNCTIONS.get(architecture, {})
     sources = {name for names, _ in functions.values() for name in names}
-    outputs = plain_outputs(model, inputs, {*DEFAULT[architecture], *sources} - set(functions))
+    names = installed_names(architecture, DEFAULT[architecture])
+    outputs = plain_outputs(model, inputs, {*names, *sources} - set(functions))
     outputs |= {name: function(*(outputs[each] for each in names)) for name, (names, function) in functions.items()}
     values = {}
-    for name in DEFAULT[architecture]:
+    for name in names:
         raw = outputs[name].double().numpy()
         if raw.ndim == 4 or name in CHANNELS_FIRST:
             raw = np.moveaxis(raw, 1, -1)
@@ -344,9 +346,10 @@ def test_default_layers_and_their_values(tmp_path: Path, kind: str) -> None:
     batches = [{key: value[start : start + 5] for key, value in inputs.items()} for start in range(0, INSTANCES, 5)]
     with ActiVisLogger(tmp_path, model, batches, task="none", strict=True) as logger:
         names = [layer.name for layer in logger.layers]
-        inside = [name for name in names if name not in DEFAULT[kind]]
-        assert [name for name in names if name not in inside] == DEFAULT[kind]
-        assert sorted(inside) == sorted(with_figures(INSIDE.get(kind, [])))
+        default = installed_names(kind, DEFAULT[kind])
+        inside = [name for name in names if name not in default]
+        assert [name for name in names if name not in inside] == default
+        assert sorted(inside) == sorted(with_figures(installed_names(kind, INSIDE.get(kind, []))))
         logger.log(0)
     snapshot = open_run(tmp_path).latest
     ids = np.asarray(snapshot.instances["id"])

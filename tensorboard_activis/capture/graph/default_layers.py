@@ -160,11 +160,14 @@ class _Selection:
         for key in self._view.nodes:
             if key and key in self._blocks.around:
                 inside = self._view.within(key)
+                recorded = self._recordable(key)
                 for end in self._exits(inside):
                     source = self._passed(end)
                     if source in inside and source not in self._covered:
                         is_module = self._view.nodes[source].kind == "module" or self._is_activation(source)
-                        yield from [source] if is_module else [key] if self._recordable(key) else []
+                        # Another output than the one that is recorded of it, such as cached keys and values, says nothing of it.
+                        beside = end.startswith(f"{key}[") and end not in recorded
+                        yield from [source] if is_module else [key] if recorded and not beside else []
 
     def _outputs(self) -> Iterable[str]:
         """Where the outputs of the model come from, besides the logits."""
