@@ -1,6 +1,7 @@
 """Serialization: records to protobuf messages and back. Decoding checks everything that a record promises, once, here."""
 
 import hashlib
+from operator import attrgetter
 
 from google.protobuf.message import DecodeError
 
@@ -141,8 +142,9 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
             f"The snapshot of step {message.step} says that it has {message.pinned} pinned instances."
         )
     stored_instances = sample_size + message.pinned
-    classes = sum(subset.kind == "class" for subset in message.subsets)
     check_snapshot(message)
+    declared = _to_subsets(message)
+    classes = sum(subset.kind == "class" for subset in declared)
     check_files(message.instances, "table of instances")
     if message.layers and not subsets:
         raise UnreadableError(
@@ -172,7 +174,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         metrics={one.name: one.value for one in message.metrics},
         instances=tuple(message.instances),
         columns=columns,
-        subsets=tuple(schema.Subset(s.name, s.kind, s.expression, s.count) for s in message.subsets),
+        subsets=declared,
         layers=tuple(_to_layer(layer, stored_instances, message.pinned, subsets, classes) for layer in message.layers),
         notes=tuple(message.notes),
         pinned=message.pinned,
@@ -184,6 +186,19 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
     )
     object.__setattr__(snapshot, "digest", digest_of(blob))  # frozen, and no argument, so that changed copies have none
     return snapshot
+
+
+_fields_of_subset = attrgetter("name", "kind", "expression", "count")
+#: The subsets of the snapshot that was decoded last, by their fields.
+_latest_subsets: dict[tuple[str, str, str, int], schema.Subset] = {}
+
+
+def _to_subsets(message: pb.Snapshot) -> tuple[schema.Subset, ...]:
+    """Those that the snapshot before had, too, are the same objects: most of a thousand classes are the same at every step."""
+    global _latest_subsets
+    before, fields = _latest_subsets, list(map(_fields_of_subset, message.subsets))
+    found = _latest_subsets = {own: before.get(own) or schema.Subset(*own) for own in fields}
+    return tuple(map(found.__getitem__, fields))
 
 
 def _to_training(message: pb.Training) -> schema.Training:

@@ -126,6 +126,17 @@ def test_a_snapshot_survives(snapshot: schema.Snapshot) -> None:
     assert codec.decode_snapshot(codec.encode_snapshot(snapshot)) == snapshot
 
 
+def test_equal_subsets_of_two_steps_are_one_object_and_others_are_not() -> None:
+    """A thousand classes are compared at every step of a history; the same subset twice in one snapshot stays twice."""
+    cat, dog = (schema.Subset(name, "class", f'label == "{name}"', 7) for name in ("cat", "dog"))
+    steps = ((cat, dog, cat), (cat, dataclasses.replace(dog, count=8)), ())
+    blobs = [pb.Snapshot(subsets=[dataclasses.asdict(one) for one in subsets]).SerializeToString() for subsets in steps]
+    first, second, empty = (codec.decode_snapshot(blob).subsets for blob in blobs)
+    assert (first, second, empty) == steps
+    assert first[0] is first[2] is second[0]
+    assert second[1] is not first[1]
+
+
 def test_a_graph_survives() -> None:
     graph = small_graph()
     assert codec.decode_graph(codec.encode_graph(graph)) == graph

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import cached_property, wraps
+from operator import attrgetter
 from typing import Literal, Protocol, Self, TypeVar, TypeVarTuple, cast
 
 import numpy as np
@@ -23,6 +24,7 @@ from tensorboard_activis.read.summary_arrays import SummaryArrays
 from tensorboard_activis.read.thinned import find_remains
 from tensorboard_activis.stores.path import Location
 
+_name = attrgetter("name")
 Value = TypeVar("Value")
 Arguments = TypeVarTuple("Arguments")
 #: Values of all four statistics of classes that are unpacked at once: two gigabytes.
@@ -212,11 +214,11 @@ class SnapshotReader:
     @cached_property
     def subset_positions(self) -> dict[str, int]:
         """The index of each declared subset in the summaries, by name; of several with the same name the first."""
-        return {name: index for index, name in reversed(list(enumerate(self._subsets)))}
+        return dict(zip(reversed(self._subsets), reversed(range(len(self._subsets))), strict=True))
 
     @cached_property
     def _subsets(self) -> tuple[str, ...]:
-        return tuple(subset.name for subset in self.record.subsets)
+        return tuple(map(_name, self.record.subsets))
 
     def depth_array(self, name: Literal["top", "score", "rank", "label", "right"]) -> np.ndarray:
         """One array of prediction by depth; see `schema.Depth`.

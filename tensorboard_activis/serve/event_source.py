@@ -268,7 +268,7 @@ def _record_weight(record: schema.Snapshot) -> int:
         arrays += layer.arrays
     inline = sum(len(array.inline) + _NAME * len(array.files) for array in arrays)
     objects = _LAYER * len(record.layers) + _COLUMN * len(record.columns) + _SUBSET * len(record.subsets)
-    return inline + objects + sum(60 + len(name) for name in record.class_names)
+    return inline + objects + 60 * len(record.class_names) + sum(map(len, record.class_names))
 
 
 def _health_weight(part: HealthRecord) -> int:

@@ -88,10 +88,9 @@ def translate_rows(snapshot: SnapshotReader, other: SnapshotReader, rows: Sequen
     """
     if snapshot.same_instances(other) and snapshot.record.subsets == other.record.subsets:
         return list(rows)
-    names = {subset.name for subset in snapshot.record.subsets}
 
     def translated(row: Row) -> Row:
-        if row.subset is not None and row.subset not in names:
+        if row.subset is not None and row.subset not in snapshot.subset_positions:
             subset_index(other, row.subset)
             return Row()
         if row.instance is None:
