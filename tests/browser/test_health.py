@@ -135,7 +135,7 @@ def test_the_figures_are_those_of_plain_hooks(trained: tuple[str, Measured], pag
     for row, step in ((0, 3), (2, SPIKE), (1, STEPS - 1)):
         page.mouse.move(*at(box, row, step))
         tip = tab.get_by_role("tooltip")
-        expect(tip).to_contain_text(re.compile(rf"{re.escape(LAYERS[row])}, step {step}\D.*weight [\d.]+", re.DOTALL))
+        expect(tip).to_contain_text(re.compile(rf"weight [\d.]+.*{re.escape(LAYERS[row])}, step {step}\D", re.DOTALL))
         value = re.search(r"weight ([\d.]+)", tip.inner_text())
         assert value is not None
         assert float(value[1]) == pytest.approx(measured["update_ratio"][row, step], rel=0.02)
