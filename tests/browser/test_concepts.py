@@ -134,9 +134,9 @@ def test_a_row_is_what_a_layer_is_projected_along(
     tab.get_by_role("option", name="Project along its direction").click()
     expect(panel.get_by_role("radio", name="Direction")).to_be_checked()
     legend = panel.locator(".projection-along")
-    expect(legend).to_contain_text("made to tell them apart")
-    # "x: from the mean of the 812 others at 0 to that of the 87 in 8 at 1.38, … AUC 0.77 held out"
-    others, zero, count, name, end, auc = numbers(legend.inner_text())
+    expect(legend).to_contain_text("apart by construction")
+    # "x in layer units: 0 is the mean of the 812 others, 1.38 that of the 87 in 8: … AUC 0.77 held out"
+    zero, others, end, count, name, auc = numbers(legend.inner_text())
     assert (others, zero, count, name) == ((~inside).sum(), 0, inside.sum(), 8)
     assert abs(end - length) < 0.006
     assert abs(auc - held_out(truth.values, inside)) < 0.0051

@@ -22,10 +22,9 @@ export function Directions({ plot }: { plot: PlotState }): JSX.Element {
     <>
       {axis && row && (
         <span class="projection-along">
-          x: from the mean of the {integer(axis.rest)} others at 0 to that of the {integer(axis.n)} in{" "}
-          {nameOf(keyOf(row))} at {short(axis.length)}, made to tell them apart
+          x in layer units: 0 is the mean of the {integer(axis.rest)} others, {short(axis.length)}{" "}
+          {same && "(colour 1) "}that of the {integer(axis.n)} in {nameOf(keyOf(row))}: apart by construction
           <Trust auc={axis.auc} />
-          {same && " · colours: 0 and 1 there"}
         </span>
       )}
       {key && !same && (
@@ -51,7 +50,7 @@ function Trust({ auc }: { auc: number | null }): JSX.Element {
   return (
     <>
       {comparedSnapshot.value
-        ? " · each along its own direction"
+        ? " · first; each along its own direction"
         : auc !== null && (
             <>
               {" · "}

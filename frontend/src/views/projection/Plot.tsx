@@ -9,7 +9,7 @@ import { WHOLE } from "../../layout/projection";
 import { followSize } from "../../lib/sizes";
 import { loadCode } from "../../state/code";
 import { columns } from "../../state/data";
-import { instanceName, labelName, nameOf } from "../../state/derived";
+import { instanceName, labelName, shortName } from "../../state/derived";
 import { hoveredInstance } from "../../state/hover";
 import { keyOf } from "../../state/rows";
 import { panel } from "../../state/view";
@@ -123,7 +123,7 @@ function saveOptions(plot: PlotState, box: Element | null): Option<() => Promise
 /** "PC1 27%" at the axes, or "direction of 8 12%"; without the name where they were turned to fit another layout. */
 function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
   const { value, query } = plot.answer.value;
-  const row = query?.row && nameOf(keyOf(query.row));
+  const row = query?.row && shortName(keyOf(query.row));
   const turned = query?.like !== undefined && !row;
   const names = row ? [`direction of ${row} `, "across it "] : turned ? ["", ""] : ["PC1 ", "PC2 "];
   const said = (axis: number): string | undefined =>
