@@ -5,6 +5,7 @@ long as the work, so the rows are shared out here and each share is multiplied i
 """
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -42,13 +43,15 @@ class _OneThreadPerProduct:
         self._lock = threading.Lock()
         self._under_way = 0
         self._controller: ThreadpoolController | None = None
+        self._modules = 0  # how many were loaded when the controller looked for BLAS, of which one may bring another
         self._limit: AbstractContextManager[object] | None = None
 
     def __enter__(self) -> None:
         with self._lock:
             self._under_way += 1
             if self._limit is None:
-                self._controller = self._controller or ThreadpoolController()
+                if self._controller is None or self._modules != len(sys.modules):
+                    self._controller, self._modules = ThreadpoolController(), len(sys.modules)
                 self._limit = self._controller.limit(limits=1, user_api="blas")
 
     def __exit__(self, *_: object) -> None:

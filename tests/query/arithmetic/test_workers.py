@@ -1,6 +1,8 @@
 """Work in parts: in order, by few threads, and BLAS as it was afterwards."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -96,3 +98,21 @@ def test_after_a_fork_there_are_threads_again() -> None:
     if child == 0:
         os._exit(0 if list(in_parts(lambda part: part, range(3))) == [0, 1, 2] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_library_that_is_loaded_after_the_first_query_has_one_thread_too() -> None:
+    """SciPy has a BLAS of its own, and comes with what is imported late, such as the t-SNE."""
+    program = """
+import numpy as np
+from threadpoolctl import ThreadpoolController, threadpool_info
+from tensorboard_activis.query.arithmetic.workers import in_parts
+threads = lambda _: sorted({one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"})
+first = list(in_parts(threads, range(1)))
+before = len(threadpool_info())
+import scipy.linalg
+assert len(threadpool_info()) > before
+with ThreadpoolController().limit(limits=2, user_api="blas"):
+    print(first, list(in_parts(threads, range(1))), threads(0))
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.split("\n")[0] == "[[1]] [[1]] [2]"
