@@ -33,7 +33,8 @@ def leaving(choice: Choice, name: str, withheld: Withheld) -> Iterator[str]:
     yield (
         f"  the model's graph; {_some('step', steps, choice.all_steps)}; {_some('layer', choice.layers, choice.all_layers)}"
     )
-    yield f"  the ids of {count} instances, their labels, predictions, scores, losses, and their activations"
+    ids = f"{count} instances, by numbers," if withheld.ids else f"the ids of {count} instances,"
+    yield f"  {ids} their labels, predictions, scores, losses, and their activations"
     if snapshot["class_names"]:
         yield f"  names of classes: {_names(snapshot['class_names'])}"
     subsets = [subset["name"] for subset in snapshot["subsets"] if subset["kind"] == "user"]
@@ -46,6 +47,8 @@ def leaving(choice: Choice, name: str, withheld: Withheld) -> Iterator[str]:
     if kind is not None and withheld.content:
         yield f"  {_CONTENTS[kind].format(count)}"
     absent = [] if withheld.content or kind is None else [_ABSENT[kind]]
+    if withheld.ids:
+        absent.append("no ids, which are texts")
     if withheld.columns:
         absent.append(f"nothing of the columns {_names(sorted(withheld.columns))}")
     yield f"Not in it: {'; '.join([*absent, 'other runs, paths, names of this machine'])}."

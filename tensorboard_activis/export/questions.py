@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,8 @@ class Questions:
     def __init__(self, routes: Application, plugin: ActiVisPlugin, run: str) -> None:
         self._client, self._plugin = Client(routes), plugin
         self._answers: tuple[int, SnapshotAnswers] | None = None
+        #: Applied to every answer.
+        self.change: Callable[[Answer], Answer] = lambda answer: answer
         self.run = run
 
     def ask(self, route: str, step: int | None = None, **parameters: Any) -> Answer:
@@ -56,9 +59,9 @@ class Questions:
         about = {"run": self.run} if step is None else {"run": self.run, "step": step}
         given = about | {name: value for name, value in parameters.items() if value is not None}
         if step is not None and SnapshotAnswers.knows(route):
-            return Answer(*self._about(step).answer(route, given))
+            return self.change(Answer(*self._about(step).answer(route, given)))
         response = self._client.post(f"/data/plugin/{PLUGIN_NAME}/{route}", json=given)
-        return Answer(response.get_data(), response.status_code != 200)
+        return self.change(Answer(response.get_data(), response.status_code != 200))
 
     def _about(self, step: int) -> SnapshotAnswers:
         if self._answers is None or self._answers[0] != step:

@@ -41,6 +41,11 @@ class Recording:
 
     def __init__(self, questions: Questions, choice: Choice, withheld: Withheld) -> None:
         self._questions, self._choice, self._withheld = questions, choice, withheld
+        if withheld.ids:
+            for step in choice.snapshots:
+                table = self._table(step)
+                withheld.learn_ids(row["id"] for row in ([] if table.failed else table.json["rows"]))
+            questions.change = withheld.without_ids
 
     def run(self) -> Pack:
         """The graph, and training health."""
@@ -64,7 +69,7 @@ class Recording:
             about = {name: finding[name] for name in ("kind", "subset", "layer", "target") if finding[name] is not None}
             answers.setdefault(_key("evidence", about), ask("evidence", step, **about))
         for expression in self._expressions(step):
-            answers[_key("where", expression)] = ask("where", step, expression=expression)
+            answers[_key("where", self._withheld.expression(expression))] = ask("where", step, expression=expression)
         if snapshot["depth"]:
             answers["depth_history"] = ask("depth_history", step)
         answers |= self._separations(step)

@@ -3,9 +3,12 @@
 import json
 import re
 import struct
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from tensorboard_activis.errors import ActiVisError
@@ -42,13 +45,62 @@ class Withheld:
         self.columns: frozenset[str] = frozenset() if content else frozenset(texts | (_CONTENT & set(kinds)))
         #: Whether the instances are texts that are left out.
         self.texts = not content and any(one["content"] == "text" for one in snapshots)
-        self._named = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sorted(self.columns)) or r"(?!)")
+        #: Whether an id is a text, which may tell what the instance is: each gets a number in its place, the same at every step.
+        self.ids = not content and kinds.get("id") in ("text", "category")
+        self._numbers: dict[str, str] = {}
+        named = self.columns | ({"id"} if self.ids else set())
+        self._expressions = {
+            subset["expression"]: f"withheld({json.dumps(subset['name'], ensure_ascii=False)})"
+            for one in snapshots
+            for subset in one["subsets"]
+            if subset["expression"] and re.search(_words(named), subset["expression"])
+        }
+        self._named = re.compile(_words(self.columns))
 
     def snapshot(self, snapshot: Mapping[str, Any]) -> dict[str, Any]:
         """The answer `snapshot`: instances have no content, and no columns that are."""
         if self.content:
             return dict(snapshot)
-        return {**snapshot, "content": None, "columns": self._kept(snapshot["columns"])}
+        subsets = [{**one, "expression": self.expression(one["expression"])} for one in snapshot["subsets"]]
+        return {**snapshot, "content": None, "columns": self._kept(snapshot["columns"]), "subsets": subsets}
+
+    def expression(self, expression: str) -> str:
+        """That of a declared subset; one that says words of what is left out is another text in its place."""
+        return self._expressions.get(expression, expression)
+
+    def learn_ids(self, ids: Iterable[object]) -> None:
+        """Gives a number to each id that is a text."""
+        for one in ids:
+            if self.ids and isinstance(one, str):
+                self._numbers.setdefault(one, str(len(self._numbers)))
+
+    def without_ids(self, answer: Answer) -> Answer:
+        """Any answer, with numbers in the place of ids."""
+        if not self._numbers:
+            return answer
+        if answer.content[:1] == b"{":
+            return Answer(encode_json(self._numbered(answer.json)), answer.failed)
+        try:
+            arrays, about = load(answer.content), metadata_of(answer.content)
+        except (ValueError, struct.error, SafetensorError):
+            return answer  # neither JSON nor arrays: a picture or a sound
+        if "id.bytes" in arrays:
+            data, ends = arrays["id.bytes"].tobytes(), arrays["id.offsets"]
+            known = [data[start:end].decode() for start, end in pairwise(ends.tolist())]
+            parts = [self._numbers[one].encode() for one in known]
+            arrays["id.bytes"] = np.frombuffer(b"".join(parts), np.uint8)
+            arrays["id.offsets"] = np.cumsum([0, *map(len, parts)]).astype(ends.dtype)
+        return Answer(encode_safetensors(arrays, self._numbered(about)))
+
+    def _numbered(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                name: self._numbers.get(one, one) if name == "id" and isinstance(one, str) else self._numbered(one)
+                for name, one in value.items()
+            }
+        if isinstance(value, list):
+            return [self._numbered(one) for one in value]
+        return value
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Rows of a table."""
@@ -76,7 +128,7 @@ class Withheld:
             return answer
         if route in ("column_statistics", "facets"):
             body = answer.json
-            body["columns"] = self._kept(body["columns"])
+            body["columns"] = [one for one in self._kept(body["columns"]) if not (self.ids and one["name"] == "id")]
             if "names" in body:
                 body["names"] = [name for name in body["names"] if name not in self.columns]
             return Answer(encode_json(body))
@@ -95,6 +147,11 @@ class Withheld:
 
     def _kept(self, columns: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return [column for column in columns if column["name"] not in self.columns]
+
+
+def _words(names: Collection[str]) -> str:
+    """A pattern of any of these names as a word."""
+    return "|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(names)) or r"(?!)"
 
 
 def metadata_of(content: bytes) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from tensorboard_activis import cli
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.export.budget import Sizes, check_budget, megabytes, parse_bytes
+from tensorboard_activis.export.folder import write_folder
+from tensorboard_activis.export.packs import File
 from tests.export.exported import Exported
 from tests.records import small_data, write_run
 
@@ -34,6 +38,96 @@ def test_an_empty_directory_is_filled(logdir: Path, tmp_path: Path) -> None:
     assert cli.main(["export", str(logdir), str(tmp_path / "out"), "--layers", "head"]) == 0
     assert (tmp_path / "out" / "index.html").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_directory_that_is_there_stays_the_same_one(
+    logdir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a shell stands, or a link to another place, which may be a mount."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    before = (tmp_path / "real").stat().st_ino
+    assert cli.main(["export", str(logdir), str(tmp_path / "link"), "--layers", "head"]) == 0
+    assert ((tmp_path / "real").stat().st_ino, (tmp_path / "link").is_symlink()) == (before, True)
+    assert (tmp_path / "real" / "index.html").exists()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert cli.main(["export", str(logdir), ".", "--layers", "head"]) == 0
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == sorted(
+        path.name for path in (tmp_path / "real").iterdir()
+    )
+    assert cli.main(["export", str(logdir), f"../{'long' * 60}", "--layers", "head"]) == 0  # 240 letters
+
+
+def test_a_place_that_is_the_loggers_or_somebody_elses(
+    logdir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = refused(capsys, logdir, logdir / "run1" / "activis" / "shared")
+    assert f"lies in {logdir}/run1/activis, which is the logger's own. Name another one" in said
+    assert not (logdir / "run1" / "activis" / "shared").exists()
+    assert cli.main(["export", str(logdir), str(tmp_path / "activis" / "shared"), "--layers", "head"]) == 0
+    shutil.rmtree(tmp_path / "activis")
+    (tmp_path / ".out.x.partial").mkdir()
+    said = refused(capsys, logdir, tmp_path)
+    assert "It was left by an export that was killed: delete it." in said
+    monkeypatch.setattr("os.access", lambda *_: False)
+    said = refused(capsys, logdir, tmp_path / "a" / "b")
+    assert f"b cannot be written: {tmp_path} is not yours to write to. Name another directory" in said
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_whatever_stops_it_there_is_no_export_or_a_whole_one(
+    logdir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Stopped at each of its changes to the disk in turn: by Ctrl-C, which cleans up, and by a kill, which does not."""
+
+    class Killed(BaseException):
+        pass
+
+    files = [
+        File("index.html", b"page"),
+        File("manifest.js", b"manifest"),
+        File("data/a.js", b"a"),
+        File("data/b.js", b"b"),
+    ]
+    real = {name: getattr(Path, name) for name in ("write_bytes", "rename", "mkdir", "rmdir", "chmod")}
+    for cleans, stop in ((True, KeyboardInterrupt), (False, Killed)):
+        for at in range(1, 30):
+            directory, done = tmp_path / f"{cleans}-{at}" / "out", 0
+            real["mkdir"](directory.parent)
+            if there:
+                real["mkdir"](directory)
+            with monkeypatch.context() as patch:
+
+                def counted(
+                    self: Path,
+                    *given: object,
+                    _name: str,
+                    _at: int = at,
+                    _stop: type[BaseException] = stop,
+                    **more: object,
+                ) -> object:
+                    nonlocal done
+                    done += 1
+                    if done == _at:
+                        raise _stop
+                    return real[_name](self, *given, **more)
+
+                for name in real:
+                    patch.setattr(Path, name, partialmethod(counted, _name=name))
+                if not cleans:
+                    patch.setattr("shutil.rmtree", lambda *_: None)
+                    patch.setattr(Path, "unlink", lambda *_: None)
+                try:
+                    write_folder(directory, files)
+                    break
+                except (KeyboardInterrupt, Killed):
+                    pass
+            names = {str(path.relative_to(directory)) for path in directory.rglob("*")}
+            whole = {"index.html", "manifest.js", "data", "data/a.js", "data/b.js"}
+            assert whole <= names if "index.html" in names else not cleans or not names
+        assert done > 6
+        assert (directory / "data" / "b.js").read_bytes() == b"b"
 
 
 def test_nothing_is_left_where_the_disk_refuses(

@@ -19,6 +19,7 @@ from tensorboard_activis import cli, open_run
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.ports import free_port
 from tensorboard_activis.private_cache import VARIABLE
+from tests.export.exported import Exported
 from tests.faults.victim import activations, log_with_recorder, log_with_torch
 from tests.stores.conftest import forget
 
@@ -126,6 +127,36 @@ def test_our_own_server_shows_a_run_that_grows() -> None:
         log(2)
         assert steps(until(port, lambda found: steps(found) == [1, 2])) == [1, 2]
     log.close()  # type: ignore[attr-defined]
+
+
+def test_a_run_is_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the bytes of an export of the same run on a disk; a wrong bucket and a file that goes say what is wrong."""
+    for log_dir in ("s3://bucket/exported/run1", tmp_path / "run1"):
+        log = log_with_recorder(log_dir, 1)
+        log(1)
+        log.close()  # type: ignore[attr-defined]
+    folders = [tmp_path / "from-store", tmp_path / "from-disk"]
+    for logdir, folder in zip(("s3://bucket/exported/run1", str(tmp_path / "run1")), folders, strict=True):
+        assert cli.main(["export", logdir, str(folder)]) == 0
+    store, disk = (Exported(folder) for folder in folders)
+    assert store.manifest["name"] == disk.manifest["name"] == "run1"
+    assert store.pack("layer/1/0") == disk.pack("layer/1/0")
+    assert b"s3://" not in store.everything()
+    capsys.readouterr()
+    assert cli.main(["export", "s3://nobody-has-this/run1", str(tmp_path / "none")]) == 1
+    assert "s3://nobody-has-this/run1" in capsys.readouterr().err
+    import boto3
+
+    client = boto3.client("s3")
+    objects = client.list_objects(Bucket="bucket", Prefix="exported/")["Contents"]
+    (arrays,) = [one["Key"] for one in objects if one["Key"].endswith(".safetensors")]
+    client.delete_object(Bucket="bucket", Key=arrays)
+    forget()
+    for path in (tmp_path / "cache").rglob("*.object"):
+        path.unlink()
+    assert cli.main(["export", "s3://bucket/exported/run1", str(tmp_path / "gone")]) in (0, 1)
+    found = capsys.readouterr()
+    assert "missing" in found.err or b"missing" in Exported(tmp_path / "gone").everything()
 
 
 def test_tensorboard_with_tensorflow_says_what_it_lacks() -> None:
