@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import FrameLocator, Page, expect
 
 from scripts.gallery_runs import states, write
 from tensorboard_activis.torch import ActiVisLogger
@@ -101,6 +101,18 @@ ABOUT: dict[str, dict[str, object]] = {
 }
 
 
+def expect_nothing_is_cut(tab: FrameLocator, name: str) -> None:
+    body = drawer(tab).locator(".detail-body")
+    expect(body.locator("h3").first).to_be_visible()
+    expect(tab.get_by_role("progressbar")).to_have_count(0)
+
+    def check() -> None:
+        assert tab.locator("body").evaluate(CUT) == [], name
+        assert body.evaluate("body => body.scrollWidth <= body.clientWidth"), name
+
+    eventually(body, check)
+
+
 def test_nothing_is_cut(narrow: str, open_tab: OpenTab, page: Page) -> None:
     page.set_viewport_size({"width": 1024, "height": 768})
     tab, run = open_tab(narrow, link(run=FIRST)), FIRST
@@ -111,16 +123,21 @@ def test_nothing_is_cut(narrow: str, open_tab: OpenTab, page: Page) -> None:
             tab, run = open_tab(narrow, link(**state)), str(state["run"])
         else:
             go(page, tab, link(**state))
-        body = drawer(tab).locator(".detail-body")
-        expect(body.locator("h3").first).to_be_visible()
-        expect(tab.get_by_role("progressbar")).to_have_count(0)
-
-        def nothing_is_cut(name: str = name, tab: FrameLocator = tab, body: Locator = body) -> None:
-            assert tab.locator("body").evaluate(CUT) == [], name
-            assert body.evaluate("body => body.scrollWidth <= body.clientWidth"), name
-
-        eventually(body, nothing_is_cut)
+        expect_nothing_is_cut(tab, name)
 
     # It would be found: the last one, moved to the right.
-    body.evaluate("body => { body.style.paddingLeft = '700px' }")
+    drawer(tab).locator(".detail-body").evaluate("body => { body.style.paddingLeft = '700px' }")
     assert tab.locator("body").evaluate(CUT) != []
+
+
+@pytest.mark.parametrize("width", [1100, pytest.param(1240, marks=pytest.mark.nightly)])
+def test_nothing_is_cut_in_windows_that_are_a_little_wider(
+    narrow: str, open_tab: OpenTab, page: Page, width: int
+) -> None:
+    """The drawer is as wide as beside training health in wider ones."""
+    page.set_viewport_size({"width": width, "height": 800})
+    tab = open_tab(narrow, link(**ABOUT["an instance"]))
+    expect_nothing_is_cut(tab, "an instance")
+    for name in ("its direction in two runs", "a neuron in two runs"):
+        go(page, tab, link(**ABOUT[name]))
+        expect_nothing_is_cut(tab, name)

@@ -73,6 +73,8 @@ export const instancesClosed = computed(() =>
 export const instancesWidth = computed(() =>
   clamp(storedPanes.value.instances ?? (wide.value ? 384 : 312), 280, viewport.value.width * 0.45),
 );
+/** The columns of the drawer need to be narrower, in a narrow window or beside a wide pane of the model. */
+export const narrowDetail = computed(() => narrow.value || viewport.value.width - graphWidth.value < 1000);
 /** Whether the drawer shows what needs lines: the pattern of a head, with a row per token. */
 export const tallDetail = signal(false);
 export const detailHeight = computed(() =>

@@ -160,7 +160,7 @@ function Panes(): JSX.Element {
           </div>
         )}
       </section>
-      <section class="pane detail" aria-label="Detail">
+      <section class={`pane detail${panes.narrowDetail.value ? " narrow" : ""}`} aria-label="Detail">
         <Divider
           label="Height of the detail"
           axis="y"

@@ -5,7 +5,7 @@ import type { CellScale } from "../../api/types";
 import type { ValuedMap } from "../../layout/instanceMaps";
 import { clickInstance } from "../../state/actions";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
-import { narrow, wide } from "../../state/panes";
+import { narrowDetail, wide } from "../../state/panes";
 import { PaintedContent } from "../controls/PaintedContent";
 import { InstanceClasses } from "./InstanceClasses";
 
@@ -21,7 +21,7 @@ interface Properties {
 export function PaintedLine({ map, sizes, scale, written, text }: Properties): JSX.Element {
   const point = (): void => setHover({ instance: map.index });
   // A wide drawer has room for more of a text before its peak.
-  const room = narrow.value ? 34 : wide.value ? 110 : 60;
+  const room = narrowDetail.value ? 34 : wide.value ? 110 : 60;
   return (
     <button
       type="button"
