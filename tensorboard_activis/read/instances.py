@@ -69,6 +69,8 @@ def _shared_table(directory: Location, names: tuple[str, ...]) -> pa.Table:
         table = pa.concat_tables(_tables(paths)).unify_dictionaries()
     except pa.ArrowException as error:
         raise UnreadableError(f"{listed(names)} do not fit together: {error}.") from error
+    if table.nbytes > _SMALL:  # what it was decompressed in is as large again, and Arrow would keep it
+        pa.default_memory_pool().release_unused()
     if key is not None:
         with _LOCK:
             _TABLES[key] = table

@@ -71,6 +71,26 @@ def test_small_tables_that_were_read_last_stay(tmp_path: Path, reads: list[Path]
     assert len(reads) == 6
 
 
+@pytest.mark.parametrize(("small", "times"), [(0, 1), (2 << 20, 0)])
+def test_memory_that_a_large_table_was_read_in_is_returned_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int, times: int
+) -> None:
+    """Arrow keeps what it decompressed a table in, which is as large as the table; a small one is not worth asking."""
+    released: list[int] = []
+
+    class Pool:
+        def release_unused(self) -> None:
+            released.append(len(released))
+
+    write_run(tmp_path, small_data(), (1, 2))
+    run = open_run(tmp_path)
+    monkeypatch.setattr("tensorboard_activis.read.instances._SMALL", small)
+    monkeypatch.setattr(pa, "default_memory_pool", Pool)
+    tables_of_steps = [run.snapshot(step).instances for step in run.steps]
+    assert [table.num_rows for table in tables_of_steps] == [17, 17]
+    assert len(released) == times
+
+
 def test_a_file_that_is_gone_is_said_though_its_table_is_held(tmp_path: Path) -> None:
     write_run(tmp_path, small_data(), (1,))
     snapshot = open_run(tmp_path).latest
