@@ -1,9 +1,8 @@
 """Conditions on single columns, such as site = D or length > 20, of which slices of the data are made."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +10,8 @@ import pyarrow.compute as pc
 
 from tensorboard_activis.column_kinds import TIME, column_kind, time_text
 from tensorboard_activis.expression import writing
+from tensorboard_activis.query.findings.finding import counted
+from tensorboard_activis.query.findings.words import words
 from tensorboard_activis.query.instances.content import CONTENT
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.instances import STEP_COLUMNS
@@ -20,16 +21,13 @@ LEAST_INSTANCES = 20
 #: Conditions that are looked at, and bytes of their members.
 MOST_CONDITIONS = 2_000
 _MOST_BYTES = 1 << 28
-#: Words are conditions that are in at least this share of the texts and in at most that.
-WORD_SHARES = (0.02, 0.5)
-#: Whole numbers of at most so many different values are values as well as half-lines.
+#: Numbers of at most so many different values are values as well as half-lines.
 _FEW = 20
 _QUANTILES = np.arange(1, 10) / 10
 #: Middle deciles first: where there are too many columns, these are looked at.
 _FROM_THE_MIDDLE = np.argsort(np.abs(_QUANTILES - 0.5), kind="stable")
 #: Outcomes are no causes, and ids and content are no groups.
 NO_CONDITIONS = {"id", "pinned", "training_row", *STEP_COLUMNS, *(set(CONTENT) - {"text"})}
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +54,29 @@ class Conditions:
         members: bool [conditions, instances].
         columns: how many columns there are conditions of.
         left_out: columns that there was no room for.
+        cut: columns that have more conditions than there was room for.
     """
 
     conditions: tuple[Condition, ...]
     members: np.ndarray
     columns: int
     left_out: int
+    cut: int = 0
 
     @property
     def note(self) -> str:
         """What was left out, in words; empty where nothing was."""
-        if not self.left_out:
+        if not self.left_out and not self.cut:
             return ""
-        looked = f"{len(self.conditions):,} conditions on {self.columns:,} columns were looked at"
-        return f"{looked}; {self.left_out:,} columns were left out."
+        looked = f"{len(self.conditions):,} conditions on {counted(self.columns, 'column')} were looked at"
+        if self.left_out:
+            verb = "was" if self.left_out == 1 else "were"
+            return f"{looked}; {counted(self.left_out, 'column')} {verb} left out."
+        return f"{looked}; {counted(self.cut, 'column')} {'has' if self.cut == 1 else 'have'} more."
+
+
+#: A column and what is left of its conditions.
+_Started: TypeAlias = tuple[str, Iterator[tuple[Condition, np.ndarray]]]
 
 
 def conditions(table: pa.Table, known: np.ndarray) -> Conditions:
@@ -85,22 +92,35 @@ def conditions(table: pa.Table, known: np.ndarray) -> Conditions:
     names = [name for name in table.column_names if name not in NO_CONDITIONS and column_kind(table.column(name).type)]
     rows = pa.array(np.flatnonzero(known))
     room = min(MOST_CONDITIONS, max(1, _MOST_BYTES // max(1, len(rows))))
-    started = [_of_column(name, table.column(name).take(rows)) for name in names[:room]]
+    unasked = iter(names)
+    waiting: Iterator[_Started] = ((name, _of_column(name, table.column(name).take(rows))) for name in unasked)
     made: list[tuple[Condition, np.ndarray]] = []
-    with_any: set[str] = set()
-    while started and len(made) < room:
+    cut: set[str] = set()
+    first = True
+    while not cut:
         check_time()
-        remaining = []
-        for each in started:
+        going: list[_Started] = []
+        for name, each in waiting:
             found = next(each, None)
-            if found is not None and len(made) < room:
-                made.append(found)
-                with_any.add(found[0].column)
-                remaining.append(each)
-        started = remaining
+            if found is None:
+                continue
+            if len(made) == room:  # this one finds no room, nor do those after it
+                cut = {name, *(other for other, _ in (*going, *(() if first else waiting)))}
+                break
+            made.append(found)
+            going.append((name, each))
+        if not going:
+            break
+        waiting, first = iter(going), False
     members = np.array([mask for _, mask in made]) if made else np.zeros((0, len(rows)), bool)
-    left_out = max(0, len(names) - room)
-    return Conditions(tuple(condition for condition, _ in made), members, len(with_any), left_out)
+    with_any = {condition.column for condition, _ in made}
+    return Conditions(
+        tuple(condition for condition, _ in made),
+        members,
+        columns=len(with_any),
+        left_out=len([*unasked]) + len(cut - with_any),
+        cut=len(cut & with_any),
+    )
 
 
 def _of_column(name: str, column: pa.ChunkedArray) -> Iterator[tuple[Condition, np.ndarray]]:
@@ -138,9 +158,9 @@ def _numbers(name: str, column: pa.ChunkedArray) -> Iterator[tuple[Condition, np
         values = column.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
         known = ~np.isnan(values)
     written, each = writing.column(name), np.unique(values[known])
-    if whole and each.size <= _FEW:
-        for value in each.tolist():
-            yield Condition(name, f"{written} == {value}", f"{name} = {value}"), known & (values == value)
+    if each.size <= _FEW:
+        for value in each[np.isfinite(each)].tolist():
+            yield Condition(name, f"{written} == {value!r}", f"{name} = {_plain(value)}"), known & (values == value)
     for bound in _bounds(values[known], each) if name != "label" else ():
         below = known & (values <= bound)
         shown = str(bound) if whole else _shortest(float(bound), each)
@@ -166,6 +186,14 @@ def _shortest(bound: float, each: np.ndarray) -> str:
         if bound <= float(text) < above:
             return text
     return repr(bound)
+
+
+def _plain(value: float) -> str:
+    """A number as people write it: whole ones without a point, those that came of float32 with its digits."""
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
+        return str(int(value))
+    single = float(str(np.float32(value)))
+    return f"{single if np.float32(single) == value else value:.15g}"
 
 
 def _times(name: str, column: pa.ChunkedArray) -> Iterator[tuple[Condition, np.ndarray]]:
@@ -198,7 +226,8 @@ def _texts(name: str, column: pa.ChunkedArray) -> Iterator[tuple[Condition, np.n
         covered += int(np.count_nonzero(mask))
         yield condition, mask
     if 2 * covered < len(column):
-        yield from _words(name, column.cast(pa.string()).to_pylist())
+        for word in words(name, column, min(MOST_CONDITIONS, max(1, _MOST_BYTES // max(1, len(column))))):
+            yield Condition(name, word.expression, word.shown), word.members
 
 
 def _elements(name: str, column: pa.ChunkedArray) -> Iterator[tuple[Condition, np.ndarray]]:
@@ -233,31 +262,3 @@ def _frequent(codes: np.ndarray, size: int) -> Iterator[int]:
         if counts[code] < LEAST_INSTANCES:
             return
         yield code
-
-
-def _words(name: str, texts: list[str | None]) -> Iterator[tuple[Condition, np.ndarray]]:
-    """Words of texts of which any has several, the most frequent first."""
-    within: dict[str, list[int]] = {}
-    several = False
-    for place, text in enumerate(texts):
-        if place % 1_024 == 0:
-            check_time()
-        words = _WORD.findall((text or "")[:100_000].lower())
-        several = several or len(words) > 1
-        for word in set(words):
-            within.setdefault(word, []).append(place)
-    if not several:
-        return
-    least, most = (share * len(texts) for share in WORD_SHARES)
-    frequent = sorted(
-        (word for word, places in within.items() if least <= len(places) <= most and len(word) <= 100),
-        key=lambda word: (-len(within[word]), word),
-    )
-    for word in islice(frequent, MOST_CONDITIONS):
-        mask = np.zeros(len(texts), bool)
-        mask[within[word]] = True
-        pattern = f"(?i)(^|[^\\pL\\pN_]){word}($|[^\\pL\\pN_])"
-        yield (
-            Condition(name, f"matches({writing.column(name)}, {writing.quoted(pattern)})", f'"{word}" in {name}'),
-            mask,
-        )

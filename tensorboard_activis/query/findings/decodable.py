@@ -176,8 +176,7 @@ def _targets(snapshot: SnapshotReader, count: int) -> list[_Target]:
     for name in table.column_names:
         column = table.column(name)
         kind = column_kind(column.type)
-        whole = kind == "number" and pa.types.is_integer(column.type)
-        if name in NO_CONDITIONS or name == "label" or not (whole or kind in ("boolean", "category", "text")):
+        if name in NO_CONDITIONS or name == "label" or kind not in ("number", "boolean", "category", "text"):
             continue
         check_time()
         plain = column.combine_chunks()

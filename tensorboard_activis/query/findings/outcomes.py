@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tensorboard_activis.query.findings.conditions import LEAST_INSTANCES, Conditions, conditions
-from tensorboard_activis.query.findings.scan import LEVEL, label_rates
+from tensorboard_activis.query.findings.scan import LEVEL, MOST_PAIRED, label_rates
 from tensorboard_activis.query.instances.classes import is_classes, label_values
 from tensorboard_activis.read.snapshot import SnapshotReader, once_per_snapshot
 
@@ -94,4 +94,8 @@ def conditions_of(snapshot: SnapshotReader) -> Conditions:
 def forget_conditions(snapshot: SnapshotReader) -> str:
     """Gives back the memory of `conditions_of`, which may be hundreds of megabytes; returns its note, empty without one."""
     made = snapshot.computed.pop((conditions_of.__wrapped__,), None)  # type: ignore[attr-defined]
-    return made.note if isinstance(made, Conditions) else ""
+    if not isinstance(made, Conditions):
+        return ""
+    count = len(made.conditions)
+    paired = f"Pairs were made of the first {MOST_PAIRED:,} of {count:,} conditions, of every column in turn."
+    return " ".join(note for note in (made.note, paired if count > MOST_PAIRED else "") if note)

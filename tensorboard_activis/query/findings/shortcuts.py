@@ -20,6 +20,9 @@ MOST_FINDINGS = 5
 #: count, for here only those of one kind do.
 LEAST_EXCESS = 0.05
 PERMUTATIONS = 199
+#: Of the errors with a class, where the condition is true, the share that must be taken for it and not missed of it, more than
+#: chance makes it, at a level of .05.
+SHARE, _LEVEL_Z = 0.75, 1.645
 #: Classes that are looked at, those that most are taken for; and different labels, of which more are no classes.
 _MOST_CLASSES, _MOST_LABELS = 256, 10_000
 _MOST_LISTED = 1_000
@@ -46,7 +49,8 @@ def shortcuts(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     if not chosen or not table.classes.size:
         return []
     statistic = table.statistic(table.taken)
-    shown = np.where(fails(table.n, table.taken_counts, table.expected, LEAST_EXCESS), statistic, 0)
+    enough = fails(table.n, table.taken_counts, table.expected, LEAST_EXCESS) & table.one_sided()
+    shown = np.where(enough, statistic, 0)
     best = sorted(((float(shown[:, c].max()), c) for c in range(table.classes.size)), reverse=True)
     if not best[0][0]:
         return []
@@ -89,9 +93,24 @@ class _Table:
         own = names[:, None] == self.classes
         self.n = members.sum(axis=1)[:, None] - (inside @ own.astype(int) if len(members) else 0)
         self.taken_counts = self.counts(self.taken)
+        said = (predictions[:, None] == self.classes).astype(np.float32)
+        of_class = inside @ own.astype(int) if len(members) else np.zeros((0, self.classes.size))
+        self._of_class = of_class, (members.astype(np.float32) @ said).astype(int)
         order = np.argsort(strata, kind="stable")
         of_label = np.split(order, np.cumsum(sizes)[:-1])
         self._parts = [(part, codes[strata[wrong] == c]) for c, part in enumerate(of_label)]
+
+    def one_sided(self) -> np.ndarray:
+        """Where far more instances are taken for the class than are missed of it, bool [conditions, classes].
+
+        A column that says something about the class is used by any good model, and its errors go both ways. Of a shortcut at
+        least three of four go this one, by a test with a continuity correction.
+        """
+        of_class, taken_in_all = self._of_class
+        missed = of_class - (taken_in_all - self.taken_counts)
+        both = self.taken_counts + missed
+        far: np.ndarray = self.taken_counts - SHARE * both - 0.5 >= _LEVEL_Z * np.sqrt(both * SHARE * (1 - SHARE))
+        return far
 
     @property
     def candidates(self) -> int:
@@ -150,6 +169,7 @@ def _finding(
     assert others is not None
     inside = members[judged.known[others.known]]
     name = class_name(last, taken) or str(taken)
+    missed = int((members & others.errors & (others.strata == taken)).sum())
     (with_it, of), (without, of_rest) = ((int(judged.errors[one].sum()), int(one.sum())) for one in (inside, ~inside))
     share, rest = with_it / max(1, of), without / max(1, of_rest)
     written = writing.quoted(name) if last.record.class_names else name
@@ -158,7 +178,8 @@ def _finding(
         kind="shortcut",
         title=f"{condition.shown} is taken for {name}",
         sentence=f"Where {condition.shown}, other classes are taken for {name} in {percent(share)} % ({with_it:,} of {of:,}), "
-        f"elsewhere in {percent(rest)} % ({without:,} of {of_rest:,}); p = {shown_number(p)} over {candidates:,} candidates, "
+        f"elsewhere in {percent(rest)} % ({without:,} of {of_rest:,}), and {missed:,} of its own {'is' if missed == 1 else 'are'} "
+        f"missed there; p = {shown_number(p)} over {candidates:,} candidates, "
         f"{PERMUTATIONS} shuffles.{note}",
         strength=max(0.0, share - rest),
         p=p,

@@ -10,7 +10,8 @@ import numpy as np
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.arithmetic.blocks import SCRATCH
 from tensorboard_activis.query.arithmetic.halffloat import not_finite
-from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.findings.finding import Finding, counted, percent
+from tensorboard_activis.query.findings.outcomes import outcomes
 from tensorboard_activis.query.findings.remembered import is_thinned, remembered_suspects
 from tensorboard_activis.query.findings.steps import first_step
 from tensorboard_activis.query.instances.classes import class_name, highest_class, identifier, is_classes, label_values
@@ -28,6 +29,8 @@ MOST_ASKED = 500
 #: Labels that are followed over the steps, the clearest; and steps that are looked back at.
 _MOST_FOLLOWED, _STEPS_BACK = 50, 20
 _COLUMNS = {"label_score", "top_classes", "top_scores"}
+#: A network that is wrong as often contradicts right labels, too, which is said.
+_OFTEN_WRONG = 0.1
 #: A model that contradicts more of the labels than this is not good enough to judge them.
 _MOST_SHARE = 0.2
 
@@ -67,13 +70,25 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
             title=f"{counted(flagged.size, 'label')} to look at",
             sentence=f"Of {labels.size:,} instances the network contradicts the {'labels' if flagged.size > 1 else 'label'} of "
             f"{flagged.size:,}, and so do at least {LEAST_DISAGREE * NEIGHBOURS:.0f} of their {NEIGHBOURS} nearest neighbours in "
-            f"{layer}; the clearest is {identifier(last, first)}, labelled {names[0]}, which looks like {names[1]}.{said}",
+            f"{layer}; the clearest is {identifier(last, first)}, labelled {names[0]}, which looks like {names[1]}.{said}"
+            f"{_often_wrong(last)}",
             strength=float(np.clip(margins[flagged].mean(), 0, 1)),
             layer=layer,
             instances=tuple(flagged.tolist()),
             step=first_step(snapshots, lambda one: _still_suspect(one, last, flagged[:_MOST_FOLLOWED]), _STEPS_BACK),
         )
     ]
+
+
+def _often_wrong(snapshot: SnapshotReader) -> str:
+    """How often the network is wrong, as a sentence, where that is often; else empty."""
+    judged = outcomes(snapshot)
+    share = float(judged.errors.mean()) if judged is not None and judged.errors.size else 0.0
+    return (
+        f" It is wrong in {percent(share)} %, so that some of these are errors of its own."
+        if share >= _OFTEN_WRONG
+        else ""
+    )
 
 
 def _still_suspect(snapshot: SnapshotReader, last: SnapshotReader, flagged: np.ndarray) -> bool:

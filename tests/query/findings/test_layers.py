@@ -1,5 +1,7 @@
 """Findings about whole layers: dead neurons, activations that explode, representations that collapse."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,34 @@ def test_died_and_dead_from_the_start_are_two_findings(tmp_path: Path) -> None:
     assert died.strength == 2 / 8
     # At an earlier step only what was known then.
     assert [one.neurons for one in of_kind(run.snapshot(20).findings(), "dead")] == [(5,), (3,)]
+
+
+@pytest.mark.parametrize("function", ["gelu", "silu", "tanh", "sigmoid"])
+def test_a_saturated_neuron_is_dead(tmp_path: Path, function: str) -> None:
+    """It comes close to a value without reaching it; a weak neuron after a ReLU, and a neuron of small range, are alive."""
+    of: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "gelu": lambda x: x / 2 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))),
+        "silu": lambda x: x / (1 + np.exp(-x)),
+        "tanh": np.tanh,
+        "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    }
+    inputs = np.random.default_rng(0).normal(size=(60, 20))
+    before, after = inputs.copy(), inputs.copy()
+    before[:, 7] = after[:, 7] = inputs[:, 7] / 100
+    after[:, [2, 5]] = inputs[:, [2, 5]] - {"gelu": 7, "silu": 20, "tanh": 9, "sigmoid": 14}[function]
+    run = log(tmp_path / "run", {1: {"head": of[function](before)}, 2: {"head": of[function](after)}})
+    (found,) = of_kind(run.findings(), "dead")
+    ranges = np.ptp(of[function](after), axis=0)
+    assert (ranges[[2, 5]] > 0).all()
+    assert (found.neurons, found.step) == ((2, 5), 2)
+    assert found.neurons == tuple(np.flatnonzero(ranges <= np.quantile(ranges, 0.9) / 1000))
+    assert found.sentence == (
+        "2 of 20 neurons of head are nearly constant, over less than a thousandth of the layer's 90th percentile of ranges, "
+        "for all 60 instances since step 2."
+    )
+    weak = np.maximum(inputs, 0)
+    weak[:, 2] = np.where(np.arange(60) == 3, 1e-4, 0)
+    assert of_kind(log(tmp_path / "weak", {1: {"head": weak}}).findings(), "dead") == []
 
 
 def test_a_neuron_that_never_passes_its_relu_is_dead(tmp_path: Path) -> None:

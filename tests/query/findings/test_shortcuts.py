@@ -37,9 +37,12 @@ def test_a_mark(tmp_path: Path) -> None:
     others, taken = data["labels"] != 4, data["predictions"] == 4
     k, n = (data["mark"] & others & taken).sum(), (data["mark"] & others).sum()
     rest, of_rest = (~data["mark"] & others & taken).sum(), (~data["mark"] & others).sum()
+    missed = (data["mark"] & ~others & ~taken).sum()
+    are = "is" if missed == 1 else "are"
     assert found.sentence.startswith(
         f"Where mark, other classes are taken for c4 in {100 * k / n:.0f} % ({k} of {n}), "
-        f"elsewhere in {100 * rest / of_rest:.1f} % ({rest} of {of_rest}); p = .005 over "
+        f"elsewhere in {100 * rest / of_rest:.1f} % ({rest} of {of_rest}), "
+        f"and {missed} of its own {are} missed there; p = .005 over "
     )
     assert found.strength == pytest.approx(k / n - rest / of_rest)
     assert found.subset == 'mark and label != "c4"'
@@ -47,6 +50,23 @@ def test_a_mark(tmp_path: Path) -> None:
     ids = run.latest.instances.column("id").to_numpy()
     assert sorted(ids[list(found.instances)]) == np.flatnonzero(data["mark"] & others & taken).tolist()
     assert (found.step, found.p) == (2, 1 / 200)
+
+
+def test_a_column_that_says_something_about_the_class_is_no_shortcut(tmp_path: Path) -> None:
+    """A model that knows no more of four in ten instances than the column says is wrong both ways, and often."""
+    random = np.random.default_rng(3)
+    labels = random.integers(0, CLASSES, N)
+    tail = random.random(N) < np.where(labels == 4, 0.6, 0.15)
+    guess = np.where(random.random(N) < np.where(tail, 0.5, 0.105), 4, random.integers(0, 4, N))
+    predictions = np.where(random.random(N) < 0.4, guess, labels)
+    taken = (predictions == 4) & (labels != 4)
+    assert taken[tail].sum() / (labels != 4)[tail].sum() > 3 * taken[~tail].sum() / (labels != 4)[~tail].sum()
+    layers = {1: {"head": random.normal(size=(N, 6))}}
+    logits = 4 * np.eye(CLASSES)[predictions]
+    run = log(
+        tmp_path, layers, labels=labels, logits=logits, columns={"tail": tail.tolist()}, classes=CLASSES, sample=None
+    )
+    assert shortcuts(run) == []
 
 
 @pytest.mark.parametrize(
