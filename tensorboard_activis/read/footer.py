@@ -18,7 +18,7 @@ from tensorboard_activis.read.stored_types import stored_type
 from tensorboard_activis.read.thrift import Compact, ThriftError, Value
 
 _MAGIC = b"PAR1"
-_MAX_FOOTER = 2 << 20
+_MAX_FOOTER = 16 << 20
 _REQUIRED, _OPTIONAL, _REPEATED = range(3)
 #: Compression by its number in the format: zstd is what this project writes, snappy what pyarrow writes by default.
 CODECS = {0: "none", 1: "snappy", 6: "zstd"}

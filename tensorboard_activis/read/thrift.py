@@ -10,7 +10,8 @@ Encoded = tuple[int, bytes]
 _TRUE, _FALSE, _I8, _I32, _I64, _BINARY, _LIST, _STRUCT = 1, 2, 3, 5, 6, 8, 9, 12
 _MAX_DEPTH = 16
 #: Limit of the values in a struct, nested ones included: each takes one byte of the file, and about a hundred in memory.
-_MAX_VALUES = 400_000
+#: A column takes about fifty in a footer.
+_MAX_VALUES = 1_000_000
 
 
 class ThriftError(Exception):

@@ -16,6 +16,8 @@ RESERVED = (
     *("id", "label", "prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank"),
     *("text", "words", "token_texts", "image", "audio", "features", "pinned", "row", "top_classes", "top_scores"),
 )
+#: Columns that a run may have; a reader refuses tables of many more as damaged.
+MOST_COLUMNS = 10_000
 #: The range of Python's datetime.
 _FIRST, _AFTER_LAST = np.datetime64("0001-01-01", "us"), np.datetime64("10000-01-01", "us")
 
@@ -24,8 +26,12 @@ def check_names(columns: Mapping[str, Any]) -> None:
     """Checks the names of columns.
 
     Raises:
-        ConfigurationError: a name is not a string, or is reserved.
+        ConfigurationError: a name is not a string, or is reserved, or there are more than MOST_COLUMNS.
     """
+    if len(columns) > MOST_COLUMNS:
+        raise ConfigurationError(
+            f"columns has {len(columns):,} columns; a run may have {MOST_COLUMNS:,}. Leave out those that you will not look at."
+        )
     for name in columns:
         if not isinstance(name, str) or not name:
             raise ConfigurationError(f"columns must have texts as names; got {name!r}.")

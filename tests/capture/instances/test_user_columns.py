@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns, arrow, named_features
+from tensorboard_activis.capture.instances.user_columns import (
+    MOST_COLUMNS,
+    RESERVED,
+    UserColumns,
+    arrow,
+    check_names,
+    named_features,
+)
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.printable import printable
@@ -84,6 +91,13 @@ def test_what_does_not_fit(given: Any, message: str) -> None:
 def test_names_of_our_own(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"'{name}', which is a column of ActiVis's own. Choose another"):
         UserColumns().convert({name: [1]}, 1)
+
+
+def test_more_columns_than_can_be_read_are_refused() -> None:
+    columns = {f"c{index}": [index] for index in range(MOST_COLUMNS)}
+    check_names(columns)
+    with pytest.raises(ConfigurationError, match=r"columns has 10,001 columns; a run may have 10,000\."):
+        check_names(columns | {"one": [1]})
 
 
 def test_other_columns_than_before() -> None:

@@ -47,9 +47,9 @@ def _fields_of_nothing(tree: ParquetTree) -> None:
     tree.footer.append([7, LIST, [STRUCT, [[]] * 1_900_000]])
 
 
-changed("a footer of 2 million fields", "more than 400,000 values", _fields_of_nothing)
+changed("a footer of 2 million fields", "more than 1,000,000 values", _fields_of_nothing)
 changed(
-    "a footer of 3 MB", "not a complete Parquet file", lambda tree: thrift.put(tree.footer, 6, BINARY, bytes(3 * MB))
+    "a footer of 17 MB", "not a complete Parquet file", lambda tree: thrift.put(tree.footer, 6, BINARY, bytes(17 * MB))
 )
 
 # The Arrow schema in the file's own metadata

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tensorboard_activis.capture.instances.user_columns import MOST_COLUMNS
 from tests.query.findings.logged import log
 
 N = 120
@@ -35,6 +36,29 @@ def runs() -> dict[str, dict[str, Any]]:
         },
         "scores that are not finite": {"labels": labels, "logits": np.full((N, 3), np.nan, np.float32)},
     }
+
+
+@pytest.mark.slow
+def test_ten_thousand_columns(tmp_path: Path) -> None:
+    """They are read again, those that vary are looked at first to last as far as there is room, and what is left out is said."""
+    random = np.random.default_rng(0)
+    labels, site = random.integers(0, 3, N), random.random(N) < 0.3
+    constant = {
+        f"a column with a long name, as tables have: {index}": np.zeros(N) for index in range(MOST_COLUMNS - 2_500)
+    }
+    columns = constant | {"site": site} | {f"c{index}": random.normal(size=N) for index in range(2_499)}
+    steps = {1: {"head": random.normal(size=(N, 3))}}
+    run = log(tmp_path, steps, labels=labels, logits=outputs(labels, site & (random.random(N) < 0.8)), columns=columns)
+    assert len(run.latest.instances.column_names) > MOST_COLUMNS
+    found = run.latest.look_for_findings()
+    (first,) = [one for one in found.findings if one.kind == "failing-slice"]
+    assert first.title == "site fails"
+    # The label is a column, too.
+    assert found.notes == (
+        "2,000 conditions on 2,000 columns were looked at; 501 columns were left out. "
+        "Pairs were made of the first 300 of 2,000 conditions, of every column in turn.",
+    )
+    assert "501 columns were left out" in first.sentence
 
 
 @pytest.mark.parametrize("values", ["NaN", "constant"])
