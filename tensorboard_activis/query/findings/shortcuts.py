@@ -23,6 +23,8 @@ PERMUTATIONS = 199
 #: Of the errors with a class, where the condition is true, the share that must be taken for it and not missed of it, more than
 #: chance makes it, at a level of .05.
 SHARE, _LEVEL_Z = 0.75, 1.645
+#: Or the share of the instances with the condition by which the ones must outnumber the others.
+LEAST_SURPLUS = 0.1
 #: Classes that are looked at, those that most are taken for; and different labels, of which more are no classes.
 _MOST_CLASSES, _MOST_LABELS = 256, 10_000
 _MOST_LISTED = 1_000
@@ -104,13 +106,14 @@ class _Table:
         """Where far more instances are taken for the class than are missed of it, bool [conditions, classes].
 
         A column that says something about the class is used by any good model, and its errors go both ways. Of a shortcut at
-        least three of four go this one, by a test with a continuity correction.
+        least three of four go this one, by a test with a continuity correction, or more than the others by a tenth of all
+        instances with the condition.
         """
         of_class, taken_in_all = self._of_class
         missed = of_class - (taken_in_all - self.taken_counts)
         both = self.taken_counts + missed
         far: np.ndarray = self.taken_counts - SHARE * both - 0.5 >= _LEVEL_Z * np.sqrt(both * SHARE * (1 - SHARE))
-        return far
+        return far | (self.taken_counts - missed >= LEAST_SURPLUS * (self.n + of_class))
 
     @property
     def candidates(self) -> int:
