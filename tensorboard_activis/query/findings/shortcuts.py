@@ -113,7 +113,8 @@ class _Table:
         missed = of_class - (taken_in_all - self.taken_counts)
         both = self.taken_counts + missed
         far: np.ndarray = self.taken_counts - SHARE * both - 0.5 >= _LEVEL_Z * np.sqrt(both * SHARE * (1 - SHARE))
-        return far | (self.taken_counts - missed >= LEAST_SURPLUS * (self.n + of_class))
+        far |= self.taken_counts - missed >= LEAST_SURPLUS * (self.n + of_class)
+        return far
 
     @property
     def candidates(self) -> int:

@@ -43,10 +43,10 @@ def test_ten_thousand_columns(tmp_path: Path) -> None:
     """They are read again, those that vary are looked at first to last as far as there is room, and what is left out is said."""
     random = np.random.default_rng(0)
     labels, site = random.integers(0, 3, N), random.random(N) < 0.3
-    constant = {
+    constant: dict[str, Any] = {
         f"a column with a long name, as tables have: {index}": np.zeros(N) for index in range(MOST_COLUMNS - 2_500)
     }
-    columns = constant | {"site": site} | {f"c{index}": random.normal(size=N) for index in range(2_499)}
+    columns: dict[str, Any] = constant | {"site": site} | {f"c{index}": random.normal(size=N) for index in range(2_499)}
     steps = {1: {"head": random.normal(size=(N, 3))}}
     run = log(tmp_path, steps, labels=labels, logits=outputs(labels, site & (random.random(N) < 0.8)), columns=columns)
     assert len(run.latest.instances.column_names) > MOST_COLUMNS
