@@ -15,6 +15,7 @@ from tensorboard_activis.standalone.application import application
 from tensorboard_activis.standalone.command import Quiet
 from tests.board import serving, tensorboard
 from tests.browser.conftest import OpenTab
+from tests.browser.reading import filled
 from tests.browser.test_accessibility import objections
 from tests.browser.test_readable import TARGETS, asked
 from tests.docs.pages import DOCS
@@ -64,7 +65,7 @@ def test_explained_terms_and_the_help_lead_to_places(board: str, docs: Path, ope
     tab.get_by_role("button", name="Help (?)").click()
     sheet = tab.get_by_role("complementary", name="Help")
     expect(sheet.get_by_role("link", name="Documentation")).to_be_visible()
-    links = sheet.locator("a").evaluate_all("all => all.map(a => [a.href, a.target, a.rel])")
+    links = filled(sheet.locator("a")).evaluate_all("all => all.map(a => [a.href, a.target, a.rel])")
     assert {(target, rel) for _, target, rel in links} == {("_blank", "noopener")}
     assert (objections(page), asked(page, TARGETS)) == ([], [])
     # `make docs` checks the same addresses against what Sphinx built.

@@ -12,6 +12,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, Request, expect
 
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
+from tests.browser.reading import filled
 from tests.browser.test_matrix import edges, keyboard_cell, short, write_large
 from tests.browser.test_tour import layer
 
@@ -53,7 +54,7 @@ def drawn_signs(panel: Locator) -> dict[int, int]:
     """Of each class that is wholly in sight: 1 where its left half is blue and its right half brown, -1 the other way, else 0."""
     body, block = edges(panel.locator(".matrix-body")), edges(panel.get_by_role("rowgroup", name="Subsets"))
     picture = np.asarray(Image.open(io.BytesIO(panel.locator(".matrix-body").screenshot())).convert("RGB")).astype(int)
-    rows = panel.locator(".matrix-row").evaluate_all(
+    rows = filled(panel.locator(".matrix-row")).evaluate_all(
         """rows => {
           const { left, top } = rows[0].closest(".matrix-body").getBoundingClientRect();
           return rows.map((row) => {
