@@ -1,4 +1,4 @@
-"""Runs the tour of the tab in Firefox, light and dark, on the demo's runs in a real TensorBoard.
+"""Runs the tour of the tab in Firefox, light and dark, on the demo's runs in a real TensorBoard, and opens an export of one.
 
 Usage: make firefox, or: python scripts/firefox/smoke.py [--logdir RUNS_OF_THE_DEMO] [--pictures DIRECTORY]
 
@@ -6,6 +6,8 @@ Without Firefox it says so and passes. It needs the packages of package-lock.jso
 """
 
 import argparse
+import functools
+import http.server
 import shutil
 import subprocess
 import sys
@@ -16,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.board import tensorboard  # noqa: E402
+from tests.board import serving, tensorboard  # noqa: E402
 
 _NAMES = ("firefox-esr", "firefox")
 
@@ -43,7 +45,21 @@ def main() -> int:
             if options.pictures:
                 options.pictures.mkdir(parents=True, exist_ok=True)
                 tour.append(str(options.pictures.resolve()))
-            return subprocess.run(tour, check=False).returncode
+            status = subprocess.run(tour, check=False).returncode
+        return status or exported(firefox, log_dir)
+
+
+def exported(firefox: str, log_dir: Path) -> int:
+    """The status of an export of one of the runs, opened from the disk and from a plain file server."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "an export"
+        run = min(path.parent for path in log_dir.glob("*/activis"))
+        command = [sys.executable, "-m", "tensorboard_activis.cli", "export", str(run), str(folder)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        files = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+        with serving(http.server.ThreadingHTTPServer(("localhost", 0), files)) as address:
+            pages = [f"{folder.as_uri()}/index.html", f"{address}index.html"]
+            return subprocess.run(["node", str(HERE / "exported.js"), firefox, *pages], check=False).returncode
 
 
 if __name__ == "__main__":
