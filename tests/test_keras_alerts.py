@@ -23,6 +23,7 @@ def kill(model: keras.Model, channels: list[int]) -> None:
     norm.beta.assign(beta)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 def test_told_once_and_written_once(tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     model, told = network(), list[Finding]()

@@ -19,7 +19,8 @@ from tensorboard_activis.query.findings.finding import Finding
 from tests.alerted import check_scalars, check_told
 from tests.small_lightning import IGNORED_WARNINGS, fit
 
-pytestmark = IGNORED_WARNINGS
+#: What Lightning advises about small runs comes again where `pytest.warns` ends.
+pytestmark = [*IGNORED_WARNINGS, pytest.mark.filterwarnings("ignore")]
 
 
 class Kills(pl.Callback):
