@@ -48,7 +48,12 @@ def run_export(
     if not is_directory(logdir):
         raise ActiVisError(f"there is no directory {str(logdir)!r}. Name the log_dir of the callback")
     check_target(directory)
-    routes, plugin = routes_of(logdir, reload_seconds=0)
+    try:
+        routes, plugin = routes_of(logdir, reload_seconds=0)
+    except UnicodeEncodeError as error:
+        raise ActiVisError(
+            f"a directory at or below {logdir} has a name that is not UTF-8, which TensorBoard cannot read. Rename it"
+        ) from error
     run = choose_run(runs_of(routes), str(logdir))
     questions = Questions(routes, plugin, run["name"])
     choice = choose(run, questions, steps, layers)

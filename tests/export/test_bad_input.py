@@ -1,5 +1,6 @@
 """What `export` says when it cannot, that the options it names help, and that nothing is written then."""
 
+import os
 import re
 import shlex
 import shutil
@@ -148,6 +149,11 @@ def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "holds no activations" in said
     assert "Name the log_dir of the callback" in said
     assert "there is no directory" in refused(capsys, tmp_path / "none", tmp_path / "out")
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "logs" / os.fsdecode(b"run\xff"), small_data(), (5,))
+    assert "has a name that is not UTF-8" in refused(capsys, tmp_path / "logs", tmp_path / "out")
 
 
 def test_several_runs_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
