@@ -84,7 +84,8 @@ export const GLOSSARY: Record<TermName, Entry> = {
   dead: {
     title: "dead",
     short:
-      "Neurons with the same or nearly the same value for every instance seen, or never above zero before a ReLU. “Since” is the step at which they died.",
+      "Neurons with the same or nearly the same value for every instance seen, or never above zero before a ReLU. " +
+      "“Since” is the step at which they died.",
     more: "Exact, from the statistics over all instances. Neurons that were so from the first step are dead from the start.",
   },
   decodable: {
