@@ -19,7 +19,7 @@ def paths(page: str) -> list[str]:
     return [
         name
         for name in PATH.findall(text)
-        if not name.startswith(("logs/", "activis_pb2", "serve/static", "export/static"))
+        if not name.startswith(("logs/", "activis_pb2", "serve/static", "serve/docs", "export/static"))
     ]
 
 
