@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
+from tests.browser.links import link
 from tests.thinning.runs import log, recorder
 
 
@@ -53,3 +54,19 @@ def test_a_thinned_step_shows_what_it_has_and_says_what_it_lost(
     expect(slider).to_have_attribute("aria-valuetext", re.compile("^0 of 90, accuracy"))
     expect(tab.get_by_text(re.compile("were thinned"))).to_have_count(0)
     expect(late.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("by", ["row", "effect", "direction"])
+def test_a_matrix_that_is_sorted_by_single_instances_stays_where_they_were_thinned(
+    board: str, open_tab: OpenTab, page: Page, complaints: list[str], by: str
+) -> None:
+    rule = {"by": by, "a": "s:bee"}
+    tab = open_tab(board, link(step=90, sort=rule))
+    late = tab.get_by_role("region", name=re.compile("late")).first
+    expect(late.get_by_role("rowheader")).to_have_count(3)
+    slider = tab.get_by_role("slider", name="Training step")
+    for step, thinned in ((80, True), (90, False)):
+        slider.press("ArrowLeft" if thinned else "ArrowRight")
+        expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^{step} of 90"))
+        expect(late.locator(".matrix-body[aria-busy=true]")).to_have_count(0)
+        expect(late.get_by_role("rowheader")).to_have_count(3)

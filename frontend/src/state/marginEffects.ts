@@ -3,7 +3,7 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import type { RowEffects, RowQuery } from "../api/types";
-import { currentSource, ofShown, rows, snapshot } from "./data";
+import { checkKept, currentSource, ofShown, rows, snapshot } from "./data";
 import { sort } from "./derived";
 import { perName, Requests, type Resource } from "./loads";
 import { rowKey } from "./rowKeys";
@@ -12,8 +12,10 @@ import { rowQuery } from "./rows";
 type Asked = { layer: string; row: RowQuery };
 
 const effects = new Requests(
-  ({ layer, row, ...where }: SnapshotRef & Asked, abort): Promise<RowEffects> =>
-    currentSource().effects(where, layer, row, abort),
+  async ({ layer, row, ...where }: SnapshotRef & Asked, abort): Promise<RowEffects> => {
+    checkKept(where);
+    return currentSource().effects(where, layer, row, abort);
+  },
   48,
 );
 

@@ -4,7 +4,7 @@ import { computed, type ReadonlySignal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import type { Matrix, MatrixScaleKind, RowQuery, SortQuery } from "../api/types";
 import { keepOrder, keptOrder, orderAt } from "./clusterOrder";
-import { comparedSnapshot } from "./currentSnapshot";
+import { comparedSnapshot, isThinned } from "./currentSnapshot";
 import { currentSource, isLayerCompared, isOrderPending, layers, rows, shownSnapshot, snapshot } from "./data";
 import { openLayers, scaleOf, sort } from "./derived";
 import { perName, Requests, type Resource, resource } from "./loads";
@@ -83,7 +83,9 @@ function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | nu
   const info = layers.value.get(layer);
   // Comparisons need numbers.
   const cells = info && !comparedSnapshot.value ? rows.value.length * info.neurons : 0;
-  const [by, made] = [sortQuery(sort.value, rows.value), orderStep.value];
+  const [asked, made] = [sortQuery(sort.value, rows.value), orderStep.value];
+  // What is told by single instances is gone where these were thinned; the means of the rows are not.
+  const by: SortQuery = isThinned(place) && (asked.by === "effect" || asked.by === "direction") ? { by: "index" } : asked;
   return {
     ...place,
     layer,
