@@ -11,13 +11,10 @@ import { rowQuery } from "./rows";
 
 type Asked = { layer: string; row: RowQuery };
 
-const effects = new Requests(
-  async ({ layer, row, ...where }: SnapshotRef & Asked, abort): Promise<RowEffects> => {
-    checkKept(where);
-    return currentSource().effects(where, layer, row, abort);
-  },
-  48,
-);
+const effects = new Requests(async ({ layer, row, ...where }: SnapshotRef & Asked, abort): Promise<RowEffects> => {
+  checkKept(where);
+  return currentSource().effects(where, layer, row, abort);
+}, 48);
 
 /** Whether there can be margins: of instances with one class each. In a comparison they are those of the first. */
 export const hasEffects: ReadonlySignal<boolean> = computed(() => snapshot.value.value?.task === "classification");

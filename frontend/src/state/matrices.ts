@@ -85,7 +85,8 @@ function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | nu
   const cells = info && !comparedSnapshot.value ? rows.value.length * info.neurons : 0;
   const [asked, made] = [sortQuery(sort.value, rows.value), orderStep.value];
   // What is told by single instances is gone where these were thinned; the means of the rows are not.
-  const by: SortQuery = isThinned(place) && (asked.by === "effect" || asked.by === "direction") ? { by: "index" } : asked;
+  const by: SortQuery =
+    isThinned(place) && (asked.by === "effect" || asked.by === "direction") ? { by: "index" } : asked;
   return {
     ...place,
     layer,
