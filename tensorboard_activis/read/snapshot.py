@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import cached_property, wraps
-from operator import attrgetter
 from typing import Literal, Protocol, Self, TypeVar, TypeVarTuple, cast
 
 import numpy as np
@@ -24,7 +23,6 @@ from tensorboard_activis.read.summary_arrays import SummaryArrays
 from tensorboard_activis.read.thinned import find_remains
 from tensorboard_activis.stores.path import Location
 
-_name = attrgetter("name")
 Value = TypeVar("Value")
 Arguments = TypeVarTuple("Arguments")
 #: Values of all four statistics of classes that are unpacked at once: two gigabytes.
@@ -218,7 +216,7 @@ class SnapshotReader:
 
     @cached_property
     def _subsets(self) -> tuple[str, ...]:
-        return tuple(map(_name, self.record.subsets))
+        return tuple(subset.name for subset in self.record.subsets)
 
     def depth_array(self, name: Literal["top", "score", "rank", "label", "right"]) -> np.ndarray:
         """One array of prediction by depth; see `schema.Depth`.

@@ -144,7 +144,7 @@ def test_a_row_is_what_a_layer_is_projected_along(
     y = PCA(1, svd_solver="full").fit_transform(across)[:, 0]
     total = truth.values.var(axis=0).sum()
     expect(panel.locator(".projection-axis.x")).to_have_text(
-        f"direction of 8 {100 * (values * length).var() / total:.0f}%"
+        f"direction of 8 · {100 * (values * length).var() / total:.0f}%"
     )
     expect(panel.locator(".projection-axis.y")).to_have_text(f"across it {100 * y.var() / total:.0f}%")
 
@@ -204,7 +204,7 @@ def test_projections_of_a_comparison_are_each_along_their_own_direction(
         truth = read(runs / name, LAYER)
         direction, values = along(truth.values, truth.labels == "8")
         share = values.var() * (direction @ direction) / truth.values.var(axis=0).sum()
-        expect(axis).to_have_text(f"direction of 8 {100 * share:.0f}%")
+        expect(axis).to_have_text(f"direction of 8 · {100 * share:.0f}%")
 
 
 def test_neurons_stand_by_their_weight_in_the_direction(board: str, open_tab: OpenTab, runs: Path) -> None:

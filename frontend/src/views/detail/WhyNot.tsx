@@ -92,6 +92,7 @@ const NUMBERS = ["none", "one", "two", "three", "four", "five"];
 export function EstimateWords({ estimate: { method, reliable, words, r2, n } }: { estimate: Estimate }): JSX.Element {
   return (
     <span class="caption detail-estimate" title={method === "none" ? undefined : words}>
+      {method === "regression" && !reliable && <b class="accent">unreliable here · </b>}
       {method === "none"
         ? words
         : method === "regression"
@@ -99,7 +100,6 @@ export function EstimateWords({ estimate: { method, reliable, words, r2, n } }: 
           : method === "tried"
             ? "tried in the model while logging"
             : "gradients of the margin"}
-      {method === "regression" && !reliable && <b class="accent"> · unreliable here</b>}
     </span>
   );
 }

@@ -120,12 +120,12 @@ function saveOptions(plot: PlotState, box: Element | null): Option<() => Promise
   ];
 }
 
-/** "PC1 27%" at the axes, or "direction of 8 12%"; without the name where they were turned to fit another layout. */
+/** "PC1 27%" at the axes, or "direction of 8 · 12%"; without the name where they were turned to fit another layout. */
 function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
   const { value, query } = plot.answer.value;
   const row = query?.row && shortName(keyOf(query.row));
   const turned = query?.like !== undefined && !row;
-  const names = row ? [`direction of ${row} `, "across it "] : turned ? ["", ""] : ["PC1 ", "PC2 "];
+  const names = row ? [`direction of ${row} · `, "across it "] : turned ? ["", ""] : ["PC1 ", "PC2 "];
   const said = (axis: number): string | undefined =>
     value?.explained[axis] === undefined ? undefined : names[axis] + percent(value.explained[axis], 0);
   return (

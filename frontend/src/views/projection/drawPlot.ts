@@ -137,8 +137,9 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
   const reserve = (x: number, y: number, w: number, h: number): void =>
     void wishes.push({ text: "", font: "", colour: "", x, y, width: w, height: h, offsets: [[0, 0]] });
   // Reserve the corners with the captions of the axes.
-  reserve(28, 12, 50, 12);
   const { query, value } = plot.answer.value;
+  const left = query?.row ? 80 : 50;
+  reserve(3 + left / 2, 12, left, 12);
   const right = query?.like || query?.row ? 100 : 50;
   reserve(width - 3 - right / 2, height - 10, right, 12);
   // The two means that a direction is made of, named outside of what is between them.
@@ -150,7 +151,7 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
       const x = frame.x0 + mean * frame.scale;
       context.fillStyle = colours.outline;
       context.fillRect(x, 0, 1, height);
-      wish(text, 400, 12, colours.text2, x, 12, (w) => [[side * (w / 2 + 4), 0]]);
+      wish(text, 400, 12, colours.text2, x, 12, (w) => [0, 14].map((down) => [side * (w / 2 + 4), down]));
     }
   for (const index of rings) {
     const [x, y] = at(index);
