@@ -120,7 +120,7 @@ def test_time_grows_with_the_length(unit: str) -> None:
     ],
 )
 def test_nothing_but_the_values_of_lists_may_be_long(text: str) -> None:
-    with pytest.raises(ExpressionError, match=r"too long|may not begin with f"):
+    with pytest.raises(ExpressionError, match=r"too long|f before a text is not allowed"):
         compile_expression(text, COLUMNS)
 
 
