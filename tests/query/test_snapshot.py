@@ -134,7 +134,7 @@ def test_what_is_wrong_is_said(opened: Snapshot) -> None:
         opened.matrix(LAYER, ["cat"], sort="bee")
     with pytest.raises(QueryError, match="A row is a subset's name"):
         opened.matrix(LAYER, [True])
-    with pytest.raises(QueryError, match="pca or tsne"):
+    with pytest.raises(QueryError, match="pca, tsne, direction"):
         opened.projection(LAYER, "umap")  # type: ignore[arg-type]
     with pytest.raises(NotFoundError, match="0 to 16"):
         opened.instance_detail(LAYER, 17)

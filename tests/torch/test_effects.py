@@ -348,7 +348,7 @@ def test_nan_costs_its_instances(tmp_path: Path) -> None:
         ({"effects": "gradients", "effects_share": 1.5}, "got 1.5"),
         ({"effects": "gradients", "effects_share": True}, "got True"),
         ({"effects": "gradients", "effects_share": float("nan")}, "got nan"),
-        ({"effects": "gradients", "unit": "position"}, "effects= is of whole instances"),
+        ({"effects": "gradients", "unit": "position"}, "effects= needs whole instances"),
     ],
 )
 def test_wrong_options_are_refused_when_the_logger_is_made(tmp_path: Path, options: Any, said: str) -> None:
