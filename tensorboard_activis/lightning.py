@@ -6,7 +6,6 @@ It works with `lightning.pytorch` and with `pytorch_lightning`.
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, Unpack
 
@@ -24,6 +23,7 @@ from tensorboard_activis.capture.torch.lightning.trainer import (
     takes_part,
 )
 from tensorboard_activis.capture.torch.lightning.validation import (
+    CheckpointStep,
     ValidationSet,
     WatchedValidation,
     run_of_validate,
@@ -105,15 +105,12 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         self._directory = ""
         self._fitted: set[str] = set()  # directories that have a snapshot of a fit
         self._last = self._first_step = 0
-        self._checkpoint_step: int | None = None
+        self._checkpoint: CheckpointStep | None = None  # of a `trainer.validate`
         self._watched = self._warned = self._given_up = False
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         self.close()
-        self._checkpoint_step, self._given_up = None, False
-
-    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: Mapping[str, Any]) -> None:
-        self._checkpoint_step = checkpoint.get("global_step")
+        self._checkpoint, self._given_up = CheckpointStep(pl_module) if stage == "validate" else None, False
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Checks everything that can be checked before there are data."""
@@ -144,6 +141,8 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins to watch, if it is time for a snapshot."""
+        if self._checkpoint is not None:
+            self._checkpoint.close()
         if self._data is not None or self._given_up or not takes_part(trainer):
             return
         training = trainer.state.fn == "fit" and not trainer.sanity_checking
@@ -213,6 +212,9 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
     def close(self) -> None:
         """Closes the files, as the end of a fit does, and drops the snapshot of an unfinished validation; safe to call twice."""
         self._end_validation(ActiVisError("The validation was not finished."))
+        if self._checkpoint is not None:
+            self._checkpoint.close()
+        self._checkpoint = None
         for logger in self._loggers.values():
             logger.close()
         self._loggers = {}
@@ -232,7 +234,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
 
     def _step(self, trainer: Any) -> int:
         """The step of the weights that are validated."""
-        loaded = self._checkpoint_step if trainer.state.fn == "validate" else None
+        loaded = None if self._checkpoint is None else self._checkpoint.step
         return int(trainer.global_step if loaded is None else loaded)
 
     def _open_all(self, trainer: Any, module: Any) -> list[ValidationSet]:

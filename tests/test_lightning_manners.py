@@ -168,3 +168,19 @@ def test_mixed_precision_is_that_of_the_validation(tmp_path: Path) -> None:
         expected, pinned = model(X).float(), model(X[:2] * 2).float()
     np.testing.assert_allclose(snapshot.summary("head").mean[0], expected.mean(0), rtol=1e-5)
     np.testing.assert_array_equal(snapshot.activations("head")[-2:], pinned.numpy())
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_reading_the_step_of_a_checkpoint_leaves_the_module_as_it_was(tmp_path: Path, loaded: bool) -> None:
+    class Loading(Module):
+        def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+            steps.append(checkpoint.pop("global_step"))
+
+    steps: list[int] = []
+    fit(tmp_path)[0].save_checkpoint(tmp_path / "last.ckpt")
+    module = Loading()
+    made = trainer(tmp_path, activis(tmp_path / "run"), activis(tmp_path / "data", data=(X, Y)))
+    made.validate(module, loader(), ckpt_path=str(tmp_path / "last.ckpt") if loaded else None, verbose=False)
+    assert open_run(tmp_path / "run").steps == [8 if loaded else 0]
+    assert steps == [8] * loaded
+    assert not {"on_load_checkpoint", "validation_step"} & vars(module).keys()

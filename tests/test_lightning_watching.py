@@ -323,8 +323,9 @@ def test_validations_before_and_after_a_training(tmp_path: Path) -> None:
     assert open_run(tmp_path).steps == [0, 4, 8]
 
 
-def test_the_step_of_a_validation_is_that_of_its_weights(tmp_path: Path) -> None:
-    saved = pl.callbacks.ModelCheckpoint(tmp_path, "{step}", save_top_k=-1)
+@pytest.mark.parametrize("weights_only", [False, True])
+def test_the_step_of_a_validation_is_that_of_its_weights(tmp_path: Path, weights_only: bool) -> None:
+    saved = pl.callbacks.ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, save_weights_only=weights_only)
     witness = Witness()
     made, _ = fit(tmp_path, activis(tmp_path / "run"), witness, saved, enable_checkpointing=True)
     trained = dict(witness.weights)

@@ -89,6 +89,51 @@ def run_of_validate(directory: str, sets: Sequence[ValidationSet], step: int, fi
     return directory
 
 
+def replace_method(module: Any, name: str, function: Any) -> Callable[[], None]:
+    """Calls a function in the place of a module's method, until it is taken back.
+
+    Of several callbacks on one module, each may take back its own in any order.
+
+    Returns:
+        Takes the function back; safe to call twice.
+    """
+    function.replaced = vars(module).get(name)  # that of a compiled module, say, or of another callback
+    function.taken_back = False
+    setattr(module, name, function)
+
+    def take_back() -> None:
+        function.taken_back = True
+        while getattr(top := vars(module).get(name), "taken_back", None) is True:
+            if top.replaced is None:
+                delattr(module, name)
+            else:
+                setattr(module, name, top.replaced)
+
+    return take_back
+
+
+class CheckpointStep:
+    """The step of the checkpoint that a trainer loads into a module before it validates it.
+
+    A trainer gives each checkpoint to `on_load_checkpoint` of the module. That of callbacks is not called in a validation by
+    Lightning 2.4, nor by any version for a checkpoint that has weights only.
+
+    Attributes:
+        step: None while no checkpoint is loaded, or if it names none.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self.step: int | None = None
+        hook = module.on_load_checkpoint
+
+        def read(checkpoint: dict[str, Any]) -> None:
+            self.close()
+            self.step = checkpoint.get("global_step")
+            hook(checkpoint)
+
+        self.close = replace_method(module, "on_load_checkpoint", read)
+
+
 class WatchedValidation:
     """One validation, watched step by step. Each set is a watch of its own, one after the other.
 
@@ -119,15 +164,7 @@ class WatchedValidation:
         Arguments:
             number: which set the batch is of.
         """
-        module, step = self._module, self._module.validation_step
-        own = vars(module).get("validation_step")  # that of a compiled module, say
-
-        def restore() -> None:
-            self._restore = None
-            if own is None:
-                del module.validation_step
-            else:
-                module.validation_step = own
+        step = self._module.validation_step
 
         def watched_step(*arguments: Any, **named: Any) -> Any:
             restore()
@@ -141,8 +178,7 @@ class WatchedValidation:
 
         # Lightning looks up the signature of the step where the attribute leads.
         watched_step.__wrapped__ = getattr(step, "__wrapped__", step)  # type: ignore[attr-defined]
-        self._restore = restore
-        module.validation_step = watched_step
+        self._restore = restore = replace_method(self._module, "validation_step", watched_step)
 
     def close(self, error: BaseException | None = None) -> None:
         """Ends the validation and publishes what is left of it; safe to call twice.
