@@ -55,6 +55,23 @@ def test_tensorboard_is_given_the_directory_of_the_runs(
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a directory in use cannot be deleted")
+@pytest.mark.usefixtures("unconfigured")
+def test_without_a_home_and_in_a_directory_that_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    deleted = tmp_path / "deleted"
+    deleted.mkdir()
+    monkeypatch.chdir(deleted)
+    deleted.rmdir()
+    monkeypatch.setattr(Path, "home", no_home)
+    announce(tmp_path / "logs" / "run1")
+    assert LINE.findall(capsys.readouterr().err) == [(str(tmp_path / "logs" / "run1"), str(tmp_path / "logs"))]
+
+
 @pytest.mark.usefixtures("unconfigured")
 def test_once_for_all_runs_of_a_directory(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("logs/run1", "logs/run1", "logs/run2", "others/run1"):

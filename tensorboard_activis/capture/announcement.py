@@ -43,7 +43,16 @@ def _logdir_of(log_dir: Location) -> Location:
     parent = log_dir.parent
     if isinstance(parent, StorePath):
         return parent if "/" in parent.key else log_dir  # TensorBoard reads no bucket as a whole
-    return log_dir if parent in (Path(), Path.home(), Path(parent.anchor)) or parent.resolve() == Path.cwd() else parent
+    return log_dir if parent in (Path(), Path(parent.anchor)) or _holds_anything(parent) else parent
+
+
+def _holds_anything(directory: Path) -> bool:
+    """Whether this is the home or the current directory. There may be no home, and the current directory may be deleted."""
+    for place in (Path.home, Path.cwd):
+        with suppress(OSError, RuntimeError):
+            if place() in (directory, directory.resolve()):
+                return True
+    return False
 
 
 def _write(text: str) -> None:
