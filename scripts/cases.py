@@ -25,10 +25,14 @@ def digits(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def questions(directory: Path) -> dict[str, dict[str, Any]]:
-    """Of examples/trec_words.py: the list of findings, and how far each layer has moved since before the training."""
+    """Of examples/trec_words.py: the findings, that of “what” chosen, and how far layers have moved since before the training."""
     row = open_run(directory / "plain").latest.index_of(958)  # What singer sings “Oh Boy”?
     return {
-        "findings": {"layers": ["hidden"], "findings": [None, None]},
+        "findings": {
+            "layers": ["hidden"],
+            "findings": [None, None],
+            "finding": 'shortcut|first == "what" and label != "ENTY"||ENTY',
+        },
         "moved": {"layers": ["embed"], "compare": ["plain", 0], "selection": {"kind": "instance", "row": row}},
     }
 
