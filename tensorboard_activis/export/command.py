@@ -50,7 +50,7 @@ def run_export(
     check_target(directory)
     try:
         routes, plugin = routes_of(logdir, reload_seconds=0)
-    except UnicodeEncodeError as error:
+    except UnicodeError as error:  # with TensorFlow it is another one than without
         raise ActiVisError(
             f"a directory at or below {logdir} has a name that is not UTF-8, which TensorBoard cannot read. Rename it"
         ) from error

@@ -34,9 +34,8 @@ import os, sys, time
 from tensorboard_activis.capture.isolation.forks import keep_from_children
 from tensorboard_activis.capture.run_directory import RunDirectory
 held = RunDirectory(sys.argv[1])
-child = os.fork()
-if child:
-    print(child, flush=True)
+if not os.fork():
+    print(os.getpid(), flush=True)  # after it has let go of what it must not hold
 time.sleep(60)
 """
 

@@ -1,6 +1,8 @@
 """Shortcuts: a condition on the columns with which instances of other classes are taken for one class."""
 
 from collections.abc import Sequence
+from functools import cache
+from math import comb
 
 import numpy as np
 
@@ -21,8 +23,8 @@ MOST_FINDINGS = 5
 LEAST_EXCESS = 0.05
 PERMUTATIONS = 199
 #: Of the errors with a class, where the condition is true, the share that must be taken for it and not missed of it, more than
-#: chance makes it, at a level of .05.
-SHARE, _LEVEL_Z = 0.75, 1.645
+#: chance makes it, at a level of .05: exact for few errors, by the normal distribution for many.
+SHARE, _LEVEL_Z, _EXACT = 0.75, 1.645, 100
 #: Or the share of the instances with the condition by which the ones must outnumber the others.
 LEAST_SURPLUS = 0.1
 #: Classes that are looked at, those that most are taken for; and different labels, of which more are no classes.
@@ -106,13 +108,16 @@ class _Table:
         """Where far more instances are taken for the class than are missed of it, bool [conditions, classes].
 
         A column that says something about the class is used by any good model, and its errors go both ways. Of a shortcut at
-        least three of four go this one, by a test with a continuity correction, or more than the others by a tenth of all
-        instances with the condition.
+        least three of four go this one, by a binomial test, or more than the others by a tenth of all instances with the
+        condition.
         """
         of_class, taken_in_all = self._of_class
         missed = of_class - (taken_in_all - self.taken_counts)
         both = self.taken_counts + missed
-        far: np.ndarray = self.taken_counts - SHARE * both - 0.5 >= _LEVEL_Z * np.sqrt(both * SHARE * (1 - SHARE))
+        enough = SHARE * both + 0.5 + _LEVEL_Z * np.sqrt(both * SHARE * (1 - SHARE))
+        few = both <= _EXACT
+        enough[few] = _fewest()[both[few].astype(int)]
+        far: np.ndarray = self.taken_counts >= enough
         far |= self.taken_counts - missed >= LEAST_SURPLUS * (self.n + of_class)
         return far
 
@@ -155,6 +160,21 @@ class _Table:
             if reached > LEVEL * (PERMUTATIONS + 1) - 1:
                 break
         return np.array(found)
+
+
+@cache
+def _fewest() -> np.ndarray:
+    """The fewest of n errors, by n up to `_EXACT`, that at a share of `SHARE` are reached in at most 5 % of all cases."""
+    fewest = []
+    for n in range(_EXACT + 1):
+        least, tail = n + 1, 0.0
+        while (
+            least
+            and (tail := tail + comb(n, least - 1) * SHARE ** (least - 1) * (1 - SHARE) ** (n - least + 1)) <= LEVEL
+        ):
+            least -= 1
+        fewest.append(least)
+    return np.array(fewest)
 
 
 def _finding(

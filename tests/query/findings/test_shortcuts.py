@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from tensorboard_activis.query.findings.finding import Finding
-from tensorboard_activis.query.findings.shortcuts import _Table
+from tensorboard_activis.query.findings.shortcuts import SHARE, _fewest, _Table
 from tensorboard_activis.query.run import Run
 from tests.query.findings.logged import log
 
@@ -101,3 +102,9 @@ def test_counts_and_expectations_are_those_of_loops() -> None:
     maxima = table.maxima(0.0)
     assert maxima.size == 10  # so many are enough to say no
     assert maxima.min() > 0
+
+
+def test_the_fewest_errors_that_go_one_way_are_those_of_the_binomial_distribution() -> None:
+    counts = np.arange(101)
+    assert np.array_equal(_fewest(), binom.isf(0.05, counts, SHARE).astype(int) + 1)
+    assert (_fewest()[11], _fewest()[12]) == (11, 12)
