@@ -216,12 +216,13 @@ def test_a_long_menu_is_searched(tmp_path: Path, open_tab: OpenTab, page: Page) 
         field = tab.get_by_role("combobox", name="Search: Sort neurons by")
         expect(field).to_be_focused()
         options = tab.get_by_role("listbox", name="Sort neurons by").get_by_role("option")
-        # Three rules, every row, and its effect.
-        expect(options).to_have_count(3 + 40 + 40)
+        # Three rules, every row, its direction, and its effect.
+        expect(options).to_have_count(3 + 40 + 40 + 40)
         assert objections(page) == []
         page.keyboard.type("red kind 3")
         found = [f"red kind {index}" for index in (3, 31, 33, 35, 37, 39)]
-        expect(options).to_have_text([*found, *(re.compile(f"effect on.*{name}") for name in found)])
+        its = [re.compile(f"{words}.*{name}") for words in ("direction of", "effect on") for name in found]
+        expect(options).to_have_text([*found, *its])
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         expect(tab.get_by_role("button", name="Sort neurons by: red kind 31")).to_be_focused()
