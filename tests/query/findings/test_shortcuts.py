@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom  # type: ignore[import-untyped]
 
 from tensorboard_activis.query.findings.finding import Finding
 from tensorboard_activis.query.findings.shortcuts import SHARE, _fewest, _Table
