@@ -197,8 +197,8 @@ def _to_subsets(message: pb.Snapshot) -> tuple[schema.Subset, ...]:
     """Those that the snapshot before had, too, are the same objects: most of a thousand classes are the same at every step."""
     global _latest_subsets
     before, fields = _latest_subsets, list(map(_fields_of_subset, message.subsets))
-    found = _latest_subsets = {own: before.get(own) or schema.Subset(*own) for own in fields}
-    return tuple(map(found.__getitem__, fields))
+    subsets = _latest_subsets = {own: before.get(own) or schema.Subset(*own) for own in fields}
+    return tuple(map(subsets.__getitem__, fields))
 
 
 def _to_training(message: pb.Training) -> schema.Training:

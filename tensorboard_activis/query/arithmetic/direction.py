@@ -51,16 +51,16 @@ class Direction:
     def along(self) -> np.ndarray:
         """Where each instance lies, float64 [instances]: 0 at the mean of the rest, 1 at that of the set; NaN where that is not
         known."""
-        found = np.full(len(self._activations), np.nan)
+        places = np.full(len(self._activations), np.nan)
         square = float(self.vector @ self.vector)
         if not (square > 0 and math.isfinite(square)):
-            return found
-        for start in range(0, len(found), _BLOCK):
+            return places
+        for start in range(0, len(places), _BLOCK):
             check_time()
             values = self._activations[start : start + _BLOCK].astype(np.float64)
             with np.errstate(invalid="ignore"):
-                found[start : start + _BLOCK] = (values - self.means[0]) @ self.vector / square
-        return np.where(np.isfinite(found), found, np.nan)
+                places[start : start + _BLOCK] = (values - self.means[0]) @ self.vector / square
+        return np.where(np.isfinite(places), places, np.nan)
 
     def auc(self) -> float:
         """Probability that an instance of the set lies further along than another one, by directions of the other four fifths:

@@ -67,7 +67,7 @@ def words(name: str, column: pa.ChunkedArray, most: int) -> Iterator[Word]:
     frequent = [word for word, count in counts.items() if least <= count <= largest and 0 < len(word) <= _LONGEST]
     frequent = sorted(frequent, key=lambda word: (-counts[word], -len(word), word))[:most]
     written = f"lower({writing.column(name)})"
-    found = [
+    conditions = [
         (f"matches({written}, {writing.quoted(f'(^|[^{_LETTERS}]){word}($|[^{_LETTERS}])')})", word, members)
         for word, members in zip(frequent, _word_members(lowered, frequent), strict=True)
     ]
@@ -75,9 +75,9 @@ def words(name: str, column: pa.ChunkedArray, most: int) -> Iterator[Word]:
         check_time()
         members = np.concatenate([_bools(pc.match_substring(block, part)) for block in lowered])
         if least <= np.count_nonzero(members) <= largest:
-            found.append((f"{writing.quoted(part)} in {written}", part, members))
-    found.sort(key=lambda one: (-np.count_nonzero(one[2]), -len(one[1]), one[1]))
-    for expression, word, members in found:
+            conditions.append((f"{writing.quoted(part)} in {written}", part, members))
+    conditions.sort(key=lambda one: (-np.count_nonzero(one[2]), -len(one[1]), one[1]))
+    for expression, word, members in conditions:
         yield Word(expression, f'"{word}" in {name}', members)
 
 
@@ -132,7 +132,7 @@ def _parts(lowered: Iterable[pa.Array]) -> list[str]:
 
 def _word_members(lowered: Iterable[pa.Array], chosen: list[str]) -> np.ndarray:
     """Which texts hold each of these words, bool [words, texts]."""
-    found: list[np.ndarray] = []
+    members: list[np.ndarray] = []
     names = pa.array(chosen, pa.string())
     for block in lowered:
         check_time()
@@ -140,8 +140,8 @@ def _word_members(lowered: Iterable[pa.Array], chosen: list[str]) -> np.ndarray:
         codes = pc.index_in(pa.array(flat, pa.string()), names).fill_null(-1).to_numpy()
         inside = np.zeros((len(chosen), len(block)), bool)
         inside[codes[codes >= 0], owners[codes >= 0]] = True
-        found.append(inside)
-    return np.concatenate(found, axis=1) if found else np.zeros((len(chosen), 0), bool)
+        members.append(inside)
+    return np.concatenate(members, axis=1) if members else np.zeros((len(chosen), 0), bool)
 
 
 def _bools(values: pa.Array) -> np.ndarray:

@@ -91,10 +91,10 @@ def order(
             row `sort.a`: the largest first, whichever way it goes; or "direction": from the most positive to the most negative.
     """
     if sort.by in ("effect", "direction") and weights is not None:
-        found = weights()
+        values = weights()
         if sort.by == "effect":
-            return Order(_descending(np.abs(found)))
-        return Order(_descending(found), found if np.isfinite(found).all() else None)
+            return Order(_descending(np.abs(values)))
+        return Order(_descending(values), values if np.isfinite(values).all() else None)
     if sort.by == "row":
         return Order(_descending(mean[sort.a]))
     if sort.by == "difference":

@@ -60,15 +60,15 @@ def concept(snapshot: SnapshotReader, layer: str, row: Row) -> Concept:
 
     Raises NotFoundError, ExpressionError, UnreadableError.
     """
-    found, told = row_direction(snapshot, layer, row), regression(snapshot, layer)
+    direction, regressed = row_direction(snapshot, layer, row), regression(snapshot, layer)
     return Concept(
-        found.n,
-        found.rest,
-        found.vector.astype(np.float32),
-        found.along().astype(np.float32),
-        found.auc(),
-        told.estimate if isinstance(told, Regression) else not_estimated(told),
-        _changes(snapshot, told, found.vector),
+        direction.n,
+        direction.rest,
+        direction.vector.astype(np.float32),
+        direction.along().astype(np.float32),
+        direction.auc(),
+        regressed.estimate if isinstance(regressed, Regression) else not_estimated(regressed),
+        _changes(snapshot, regressed, direction.vector),
     )
 
 
@@ -77,10 +77,10 @@ def told_apart(snapshot: SnapshotReader, layer: str, row: Row) -> float:
     return row_direction(snapshot, layer, row).auc()
 
 
-def _changes(snapshot: SnapshotReader, found: Regression | str, direction: np.ndarray) -> Records[ClassChange]:
-    if not isinstance(found, Regression) or not np.isfinite(direction).all():
+def _changes(snapshot: SnapshotReader, regressed: Regression | str, direction: np.ndarray) -> Records[ClassChange]:
+    if not isinstance(regressed, Regression) or not np.isfinite(direction).all():
         return Records(ClassChange)
-    moved = found.weights.astype(np.float64) @ direction
+    moved = regressed.weights.astype(np.float64) @ direction
     moved -= moved.mean()
     order = np.argsort(-np.abs(moved), kind="stable")
     return Records(ClassChange, [ClassChange(class_name(snapshot, int(c)) or str(c), float(moved[c])) for c in order])

@@ -54,8 +54,8 @@ def principal(activations: np.ndarray, count: int, first: np.ndarray | None = No
     # Within the basis the axes are found exactly.
     spread, axes = np.linalg.eigh(sum(_gram(places[rows]) for rows in shares(instances, width)))
     order = np.argsort(-spread)[: min(count, width)]
-    found = places @ axes[:, order].astype(np.float32)
-    return np.column_stack([along, found]), np.r_[taken, np.maximum(spread[order], 0)] / total
+    across = places @ axes[:, order].astype(np.float32)
+    return np.column_stack([along, across]), np.r_[taken, np.maximum(spread[order], 0)] / total
 
 
 def _gram(places: np.ndarray) -> np.ndarray:
