@@ -50,6 +50,7 @@ def test_what_disappears_under_the_user(tmp_path: Path, open_tab: OpenTab, page:
         expect(tab.get_by_role("button", name="Run: goes")).to_be_visible(timeout=60_000)
         expect(at_step(tab, 6, 6)).to_be_visible()
         expect(notices(tab)).to_have_count(0)
+    page.goto("about:blank")  # so that nothing is asked any more
     complaints.clear()
 
 
@@ -115,4 +116,5 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
         expect(drawer(tab)).to_contain_text("gone is not recorded at this step.")
         expect(grid(tab)).to_have_attribute("aria-rowcount", "3")
         expect(layer(tab, "head").get_by_text("PC1")).to_be_visible()
+    page.goto("about:blank")  # so that nothing is asked any more
     complaints.clear()  # the expression without its column is refused

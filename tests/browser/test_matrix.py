@@ -168,6 +168,8 @@ def test_order_statistic_scale_and_tooltip(
 
     # A and B: a click, then one with shift; letters on both rows of every panel, effect sizes over the columns, largest first.
     row(panel, "8").click()
+    for name in LAYERS:  # the bars of effects move the rows
+        expect(layer(tab, name).locator(".matrix-effect").first).to_be_visible()
     row(panel, "3").click(modifiers=["Shift"])
     for name in LAYERS:
         expect(row(layer(tab, name), "8")).to_have_accessible_name(re.compile("^8, A"))
