@@ -43,6 +43,7 @@ def test_an_instance_against_its_class_in_two_layers(board: str, open_tab: OpenT
     index = int(key[2:])
     identity, label = (here.instances[name][index].as_py() for name in ("id", "label"))
     row(layer(tab, LAYERS[0]), f"#{identity}").click()
+    expect(layer(tab, LAYERS[0]).locator(".matrix-effect").first).to_be_visible()  # the bars of effects move the rows
     row(layer(tab, LAYERS[0]), str(label)).click(modifiers=["Shift"])
 
     # The rule is one, the order is each layer's own: what sets the instance off most from its class comes first.
