@@ -1,10 +1,13 @@
 """What all tests share. Warnings are errors (pyproject.toml); fixtures of one module's tests are with these tests."""
 
 import os
+import random
 import signal
+import sys
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
 
 # Before any test module imports TensorFlow: its start-up notes would hide the tests' own output.
@@ -21,6 +24,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 hypothesis.settings.register_profile("activis", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("quick", parent=hypothesis.settings.get_profile("activis"), max_examples=20)
 hypothesis.settings.load_profile("activis")
+
+#: What every test draws from, so that a run can be repeated; another value tries the tests with other weights and data.
+SEED = int(os.environ.get("TEST_SEED", "2018"))
 
 TESTS = Path(__file__).parent
 #: Files and directories whose tests are all marked `slow`: they train, start processes or import a large framework.
@@ -108,3 +114,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Seeds all global generators before each test and before the fixtures of its module; imports no framework for it."""
+    random.seed(SEED)
+    np.random.seed(SEED)  # noqa: NPY002 - the global generator is the one that users draw from
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.manual_seed(SEED)  # the processor's alone: `torch.manual_seed` takes milliseconds
+    if tensorflow := sys.modules.get("tensorflow"):
+        tensorflow.random.set_seed(SEED)

@@ -63,7 +63,8 @@ class OneByOne(Detector):
 
 IMAGES = torch.randn(11, 3, 9, 7, generator=torch.Generator().manual_seed(0))
 MAPS = torch.randint(0, 4, (11, 9, 7), generator=torch.Generator().manual_seed(1))
-TARGETS = [{"boxes": torch.rand(1 + index % 3, 4), "labels": torch.ones(1 + index % 3)} for index in range(11)]
+BOXES = torch.rand(11, 3, 4, generator=torch.Generator().manual_seed(2))
+TARGETS = [{"boxes": BOXES[index, : 1 + index % 3], "labels": torch.ones(1 + index % 3)} for index in range(11)]
 
 
 def check_body(snapshot: Any, layer: str, module: nn.Module) -> None:

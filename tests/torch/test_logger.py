@@ -36,9 +36,10 @@ def test_numbers_agree_with_plain_hooks_and_numpy(tmp_path: Path, data: tuple[to
         assert summary.subsets[:4] == ("all", "0", "1", "2")
         for row, members in enumerate([labels >= 0, labels == 0, labels == 1, labels == 2]):
             assert summary.count[row, 0] == members.sum()
-            np.testing.assert_allclose(summary.mean[row], values[members].mean(0), rtol=1e-5, atol=1e-7)
-            np.testing.assert_allclose(summary.std[row], values[members].std(0), rtol=1e-5, atol=1e-6)
-            np.testing.assert_allclose(summary.max[row], values[members].max(0), rtol=1e-5, atol=1e-7)
+            close = {"rtol": 1e-4, "atol": 3e-5}  # sums of inputs of about 3.5, in batches of 9 here and of 41 there
+            np.testing.assert_allclose(summary.mean[row], values[members].mean(0), **close)
+            np.testing.assert_allclose(summary.std[row], values[members].std(0), **close)
+            np.testing.assert_allclose(summary.max[row], values[members].max(0), **close)
         stored = snapshot.activations(name)
         assert stored.dtype == np.float16
         assert stored.shape == (41, values.shape[1])

@@ -16,7 +16,7 @@ from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, map
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.errors import ConfigurationError
 
-X, Y = torch.randn(7, 3), torch.arange(7)
+X, Y = torch.randn(7, 3, generator=torch.Generator().manual_seed(1)), torch.arange(7)
 
 
 class One(nn.Module):
