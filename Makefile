@@ -28,7 +28,8 @@ help: ## list the targets
 demo: $(VENV)/.stamp-$(DEMO) built ## train a small network, log it, open TensorBoard: make demo ARGS="--framework keras"
 	$(BIN)/tensorboard-activis demo $(ARGS)
 
-test: lint test-python test-frontend test-browser ## everything: lint, types, Python, front end, browser
+# A browser that is missing is installed, or asked for, before the half hour that other tests take.
+test: browser lint test-python test-frontend test-browser ## everything: lint, types, Python, front end, browser
 
 quick: lint ## under a minute: lint, the quick Python tests, the front end's; a contributor's loop
 	$(BIN)/python -m pytest --quiet -m "not slow" --numprocesses auto --maxprocesses 4 tests
@@ -130,6 +131,7 @@ built: $(VENV)/.stamp-base
 browser:
 ifeq ($(BROWSER),)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+		apt-get -o Acquire::Retries=3 update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends chromium >/dev/null; \
 	else echo "The browser tests need Chromium, and there is none. Install it with: sudo apt-get install chromium" >&2; exit 1; fi
 endif

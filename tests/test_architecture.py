@@ -41,9 +41,12 @@ def test_every_shared_module_has_its_place() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} - named <= {"__init__.py", "activis_pb2.py"}
 
 
-def test_targets_of_make_exist() -> None:
+@pytest.mark.parametrize(
+    "path", [ROOT / "CONTRIBUTING.md", *sorted((ROOT / ".github/workflows").glob("*.yml"))], ids=lambda path: path.name
+)
+def test_targets_of_make_exist(path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text(), re.M))
+    named = set(re.findall(r"(?:^    |`|run: )make ([a-z-]+)", path.read_text(), re.M))
     assert named
     assert named <= targets
 
