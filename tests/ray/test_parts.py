@@ -15,7 +15,8 @@ def blocks(*rows: int, size: int = 0) -> Any:
         for at, count in enumerate(rows)
     ]
     bundles = [SimpleNamespace(blocks=[entry], slices=[None]) for entry in entries]
-    return SimpleNamespace(iter_internal_ref_bundles=lambda: iter(bundles))
+    context = SimpleNamespace(custom_execution_callback_classes=[])
+    return SimpleNamespace(iter_internal_ref_bundles=lambda: iter(bundles), context=context)
 
 
 def test_parts_grow() -> None:

@@ -172,6 +172,8 @@ def checked_ids(ids: Sequence[Any], count: int) -> np.ndarray:
     Raises:
         ActiVisError: there is not one per instance, or they are neither all integers of 64 bits nor all strings.
     """
+    if isinstance(ids, np.ndarray) and ids.dtype == np.int64 and ids.shape == (count,):
+        return ids.copy()
     values = list(ids.tolist() if hasattr(ids, "tolist") else ids)
     if len(values) != count:
         raise ActiVisError(f"There are {len(values)} ids for a batch of {count} instances; there must be one for each.")

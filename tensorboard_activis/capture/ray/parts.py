@@ -7,6 +7,7 @@ from typing import Any
 import ray
 from ray.data.block import BlockAccessor
 
+from tensorboard_activis.capture.ray.bundles import bundles
 from tensorboard_activis.capture.ray.evaluator import Part
 from tensorboard_activis.capture.ray.rows import Slice
 
@@ -29,7 +30,7 @@ def parts(data: Any, batch_size: int, at_once: int) -> Iterator[tuple[Part, list
     refs: list[Any] = []
     slices: list[Slice] = []
     number = first = rows = size = 0
-    for bundle in data.iter_internal_ref_bundles():
+    for bundle in bundles(data):
         for entry, part_of in zip(bundle.blocks, bundle.slices, strict=True):
             count = entry.metadata.num_rows
             if count is None:
