@@ -20,6 +20,10 @@ from typing import Any
 
 from sphinx.util.inventory import InventoryFile
 
+# Before TensorFlow is imported, here and by Sphinx: its start-up notes would hide what is wrong with a page.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 

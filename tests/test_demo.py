@@ -1,7 +1,9 @@
 """The demo's parts, and the demo itself for one epoch with each framework."""
 
 import inspect
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -104,6 +106,23 @@ def test_demo_serves_and_ends_with_its_server(tmp_path: Path):
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert ports.free_port(port) == port
+
+
+def test_demo_that_is_told_to_end_leaves_no_server(tmp_path: Path):
+    """By `kill`, or by a supervisor: a server that nobody knows would keep the port."""
+    server = tmp_path / "server"
+    server.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/new && mv {tmp_path}/new {tmp_path}/number\nexec sleep 600\n")
+    server.chmod(0o755)
+    code = "import sys; from pathlib import Path; from tensorboard_activis.demo import board; "
+    code += f"sys.executable = {str(server)!r}; board.serve(Path('logs'), 1)"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "number").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "number").read_text()), 0)
 
 
 def test_other_ports_are_tried_when_none_is_named(monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,6 @@
 """Starts TensorBoard and waits until its ActiVis tab answers."""
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,9 +17,15 @@ SECONDS_TO_START = 90
 def serve(log_dir: Path, port: int) -> int:
     """Run TensorBoard until it ends or the user presses Ctrl-C; the address is printed when the tab is there.
 
+    Must be called in the main thread, which alone may answer signals.
+
     Returns:
         The exit status: 0 after Ctrl-C, else TensorBoard's.
+
+    Raises:
+        SystemExit: this process was told to end (SIGTERM); TensorBoard ends with it.
     """
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     # A process of its own: the server needs no framework, and should not carry the one that trained.
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(log_dir), "--port", str(port)]
     with tempfile.TemporaryFile() as output:
@@ -37,6 +44,7 @@ def serve(log_dir: Path, port: int) -> int:
         finally:
             server.terminate()
             server.wait()
+            signal.signal(signal.SIGTERM, before)
 
 
 def _answers(server: "subprocess.Popen[bytes]", address: str) -> bool:
