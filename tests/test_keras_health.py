@@ -321,3 +321,18 @@ def test_an_error_of_another_callback_leaves_nothing_behind(tmp_path: Path):
     model.fit(X, Y, verbose=0)
     with pytest.raises(NotFoundError):
         open_run(tmp_path)
+
+
+def test_two_callbacks_measure_one_training(tmp_path: Path):
+    """Each at its own steps, and the training is the one without them."""
+    two = [ActiVisCallback(tmp_path / str(every), X, Y, health=every) for every in (2, 3)]
+    plain, measured = state(fitted([])), state(fitted(two))
+    for value, other in zip(plain.values(), measured.values(), strict=True):
+        np.testing.assert_array_equal(value, other)
+    runs = [open_run(tmp_path / str(every)) for every in (2, 3)]
+    assert [run.health.steps.tolist() for run in runs] == [list(range(0, 15, every)) for every in (2, 3)]
+    both = [[run.health.steps.tolist().index(step) for step in (0, 6, 12)] for run in runs]
+    first, second = (run.health.values[:, :, places] for run, places in zip(runs, both, strict=True))
+    np.testing.assert_array_equal(first, second)
+    for name in ("relu", "logits"):
+        np.testing.assert_array_equal(runs[0].latest.activations(name), runs[1].latest.activations(name))

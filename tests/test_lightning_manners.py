@@ -16,7 +16,7 @@ if importlib.util.find_spec("lightning") is None:
 import lightning.pytorch as pl
 
 from tensorboard_activis import open_run
-from tests.lightning_witness import Witness, activis, hooked
+from tests.lightning_witness import Witness, activis, expect, hooked
 from tests.small_lightning import IGNORED_WARNINGS, Module, Parts, X, Y, fit, loader, train, trainer
 
 pytestmark = IGNORED_WARNINGS
@@ -140,7 +140,8 @@ class Recorded(Module):
 @pytest.mark.parametrize("options", [{}, {"val_check_interval": 1}, {"inference_mode": False}])
 def test_training_and_validation_are_bit_identical(tmp_path: Path, options: dict[str, Any]) -> None:
     ends = []
-    for callbacks in ([], [activis(tmp_path, layers=None)]):
+    two = [activis(tmp_path / "two" / name, layers=None) for name in "ab"]
+    for callbacks in ([], [activis(tmp_path, layers=None)], two):
         module = Recorded()
         made = trainer(tmp_path, *callbacks, **options)
         torch.manual_seed(1)
@@ -157,7 +158,33 @@ def test_training_and_validation_are_bit_identical(tmp_path: Path, options: dict
                 "modes": [part.training for part in module.modules()],
             }
         )
-    assert ends[0] == ends[1]
+    assert ends[0] == ends[1] == ends[2]
+
+
+@pytest.mark.parametrize("kind", [Module, Parts])
+def test_two_callbacks_watch_one_module(tmp_path: Path, kind: Any) -> None:
+    """Each has the passes of the validation and no others, whichever comes first, also where one logs fewer validations."""
+
+    class Several(kind):  # type: ignore[misc]
+        def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> None:
+            super().validation_step(batch, index)
+
+    witness, module = Witness(), Several()
+    every, second = activis(tmp_path / "every"), activis(tmp_path / "second", every_n_epochs=2)
+    own = activis(tmp_path / "own", data=[(X + 1, Y)], every_n_epochs=2)
+    callbacks = [second, every] if kind is Parts else [every, own, second]
+    validations = {"a": loader(), "b": loader(rows=17)}
+    train(tmp_path, module, witness, *callbacks, data=validations)
+    for name, steps in (("every", [4, 8]), ("second", [8])):
+        for number, part in enumerate(validations):
+            run = open_run(tmp_path / name / part)
+            assert run.steps == steps
+            for step in steps:
+                witness.expect(run.snapshot(step), number)
+    if kind is Module:
+        expect(open_run(tmp_path / "own").snapshot(8), module.state_dict(), X + 1, Y)
+    assert not {"validation_step", "on_load_checkpoint"} & vars(module).keys()
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
 
 
 def test_mixed_precision_is_that_of_the_validation(tmp_path: Path) -> None:

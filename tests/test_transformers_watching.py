@@ -100,6 +100,15 @@ def test_every_way_of_evaluating(tmp_path: Path, options: dict[str, Any], metric
     check_by_id(tmp_path / "run", 2, made.model)
 
 
+def test_two_callbacks_watch_one_trainer(tmp_path: Path) -> None:
+    callbacks = [activis(tmp_path / name) for name in "ab"]
+    made = trainer(bert(), words(), tmp_path, *callbacks)
+    made.train()
+    for name in "ab":
+        check_by_id(tmp_path / name / "run", made.state.global_step, made.model)
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in made.model.modules())
+
+
 class Shuffled(transformers.Trainer):
     """Evaluates in random order."""
 

@@ -1,6 +1,5 @@
 """Forward hooks that reduce the outputs of chosen layers to activations."""
 
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -8,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis.capture.instances.patterns import Patterns
@@ -21,8 +19,9 @@ from tensorboard_activis.capture.torch.depth.hooks import DepthHooks, PassRows
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.graph.layer_outputs import HEADS, LayerOutput
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
+from tensorboard_activis.capture.torch.model.current_pass import current_pass, own_work
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, module_paths, output_tensors, with_tensor
-from tensorboard_activis.capture.torch.model.thread_state import functions_state, leave_modes, restore_functions
+from tensorboard_activis.capture.torch.model.thread_state import PassMode, functions_state, restore_functions
 from tensorboard_activis.capture.torch.positions import Grid, PositionRecorder
 from tensorboard_activis.capture.torch.reduce import NoInstancesError, read_output, reduce_output
 from tensorboard_activis.errors import ActiVisError
@@ -88,11 +87,11 @@ class ActivationHooks:
         self._activations: dict[str, torch.Tensor] = {}
         self._wants_patterns, self.keeps_patterns = False, True
         self.patterns: dict[str, Patterns] = {}
-        # The thread of the pass that is running. A call of another thread may reach these hooks as well, also after the pass.
-        self._thread: int | None = None
-        self._paused_thread: int | None = None
+        # The pass that is running. Calls of other threads, and of other watches' own passes, may reach these hooks as well.
+        self._pass: tuple[int, int] | None = None
+        self._paused_pass: tuple[int, int] | None = None
         self._error: Exception | None = None
-        self._modes: int | None = None
+        self._mode: _OperatorMode | None = None
         self._functions: Any = None
         self._called_paths: list[str] = []
         self._operator_counts: Counter[str] | None = None
@@ -153,11 +152,11 @@ class ActivationHooks:
         self._called_paths.clear()
         self._operator_counts = Counter() if count_operators else None
         if self._operators or self._heads or count_operators:
-            self._modes = torch._C._len_torch_function_stack()
             finder = self._finder if self._heads else None
-            _OperatorMode(self._on_operator, finder, self._change_heads).__enter__()  # type: ignore[no-untyped-call]
+            self._mode = _OperatorMode(self._on_operator, finder, self._change_heads)
+            self._mode.enter()
         self._functions = functions_state()
-        self._thread = threading.get_ident()
+        self._pass = current_pass()
         if self.depth is not None:
             self.depth.start(instances, mask, labels)
 
@@ -191,27 +190,27 @@ class ActivationHooks:
 
     def pause(self) -> None:
         """What the model computes from here on is not part of the pass, until `resume`."""
-        self._paused_thread, self._thread = self._thread, None
+        self._paused_pass, self._pass = self._pass, None
         if self.depth is not None:
             self.depth.pause()
 
     def resume(self) -> None:
         """The pass goes on, unless it has ended meanwhile."""
-        self._thread, self._paused_thread = self._paused_thread, None
+        self._pass, self._paused_pass = self._paused_pass, None
         if self.depth is not None:
             self.depth.resume()
 
     def _leave(self) -> None:
         if self.depth is not None:
             self.depth.drop()
-        self._thread = self._paused_thread = None
+        self._pass = self._paused_pass = None
         self._finder.reset()
         if self._functions is not None:
             restore_functions(self._functions)
             self._functions = None
-        if self._modes is not None:
-            leave_modes(self._modes)
-            self._modes = None
+        if self._mode is not None:
+            self._mode.leave()
+            self._mode = None
 
     @property
     def calls(self) -> CallCounts:
@@ -222,7 +221,7 @@ class ActivationHooks:
         called_paths = self._called_paths
 
         def hook(module: nn.Module, args: Any) -> None:
-            if self._thread == threading.get_ident():
+            if self._pass == current_pass():
                 called_paths.append(path)
                 if followed:
                     self._stack.push(path)
@@ -233,7 +232,7 @@ class ActivationHooks:
         """A forward hook that pops the module off the call stack and reduces its outputs."""
 
         def hook(module: nn.Module, args: Any, output: Any) -> Any:
-            if self._thread != threading.get_ident():
+            if self._pass != current_pass():
                 return None
             frame = self._stack.pop(path)
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
@@ -259,7 +258,7 @@ class ActivationHooks:
         Returns:
             The output, or what stands for it from here on.
         """
-        if self._thread is None:
+        if self._pass is None:
             return output
         if attention is not None:
             self._on_attention(attention)
@@ -298,7 +297,8 @@ class ActivationHooks:
             heads = Heads.of(attention, self._instances, next(iter(wanted.values()))[1].neurons)
             if heads is None:
                 raise NoInstancesError(
-                    f"Its attention gave {tuple(attention.output.shape)}, which is not for each of {self._instances} instances."
+                    f"Its attention, of shape {tuple(attention.output.shape)}, does not have a row for each of {self._instances} "
+                    "instances."
                 )
             rows = heads.looks([figure for figure in wanted if figure], self._mask)
             if "" in wanted:
@@ -340,7 +340,7 @@ class ActivationHooks:
             self._error = self._error or error
 
 
-class _OperatorMode(TorchFunctionMode):
+class _OperatorMode(PassMode):
     """Calls `on_operator` after each torch function: with the function, its arguments, its output, and the attention it completed.
 
     What that returns is the function's output.
@@ -358,12 +358,16 @@ class _OperatorMode(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self._on_operator, self._finder, self._change_heads = on_operator, finder, change_heads
+        self._pass = current_pass()
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        if self._pass != current_pass():
+            return func(*args, **(kwargs or {}))
         if self._finder is None:
             output, attention = func(*args, **(kwargs or {})), None
         else:
             output, attention = run_operator(func, args, kwargs or {}, self._finder, self._change_heads)
-        return self._on_operator(func, args, output, attention)
+        with own_work():
+            return self._on_operator(func, args, output, attention)

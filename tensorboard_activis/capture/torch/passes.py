@@ -1,6 +1,5 @@
 """Collects the forward passes that somebody makes with a model, by hooks."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,7 +23,7 @@ from tensorboard_activis.capture.torch.forward_pass import Pass, batch_of_call, 
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
 from tensorboard_activis.capture.torch.layer_notes import layer_notes
-from tensorboard_activis.capture.torch.model.evaluation_mode import is_own_pass
+from tensorboard_activis.capture.torch.model.current_pass import current_pass, own_work
 from tensorboard_activis.capture.torch.positions import PositionRecorder
 from tensorboard_activis.capture.torch.recorded_model import RecordedModel, RunningRecording
 from tensorboard_activis.capture.torch.rerun import TorchRerun
@@ -82,7 +81,7 @@ class PassCollector:
         self._on_pass, self._in_batches = on_pass, in_batches
         self.positions, self._rerun = positions, rerun
         self._reader = PassReader(metadata, order, of_positions=recorded.of_positions)
-        self._thread = threading.get_ident()
+        self._pass = current_pass()
         self._handles: list[RemovableHandle] = []
         self._hooks: ActivationHooks | None = None
         self._depth: DepthReader | None = None
@@ -96,6 +95,10 @@ class PassCollector:
         self.passes: list[Pass] = []
         self.absent: Counter[str] = Counter()
         self.evaluated = self.trained = 0
+
+    def __deepcopy__(self, memo: Any) -> "PassCollector":
+        """The same: a model that is copied with its hooks while it is watched is another one for it."""
+        return self
 
     def attach(self) -> None:
         """Registers the hooks; the caller must call `detach` whatever happens."""
@@ -142,9 +145,10 @@ class PassCollector:
     def begin(self, batch: Batch) -> None:
         """Begins a batch: what the model or its parts compute until `end` belongs to it."""
         self._batch, self.passes, self._last_output = batch, [], None
-        self._metadata_of_batch = self.read(batch)  # before the model sees it
-        if self._hooks is None or batch.mask is not None:  # of the others nothing is needed on the device
-            batch = self._recorded.to_device(batch)
+        with own_work():
+            self._metadata_of_batch = self.read(batch)  # before the model sees it
+            if self._hooks is None or batch.mask is not None:  # of the others nothing is needed on the device
+                batch = self._recorded.to_device(batch)
         self._begin_positions(batch.instances)
         if self._hooks is not None:
             self._hooks.start(batch.instances, batch.mask, not self.evaluated, batch.labels, self.is_pinned)
@@ -167,11 +171,11 @@ class PassCollector:
             return
         done = self._pass_of(batch, outputs)
         self.passes = []
-        if done is None:
-            return
-        batch = batch if labels is None else replace(batch, labels=labels)
-        self.add_pass(done.with_output(outputs), batch, self._metadata_of_batch)
+        if done is not None:
+            batch = batch if labels is None else replace(batch, labels=labels)
+            self.add_pass(done.with_output(outputs), batch, self._metadata_of_batch)
 
+    @own_work()
     def add_pass(self, done: Pass, batch: Batch, metadata: BatchMetadata) -> None:
         """Adds a forward pass.
 
@@ -251,8 +255,7 @@ class PassCollector:
 
     def _pass_of(self, batch: Batch, outputs: Any) -> Pass | None:
         """The pass that gave the results of a batch: the last one of as many instances, or the model's parts called one by one."""
-        fitting = last_fitting(self.passes, batch.instances)
-        if fitting is not None:
+        if (fitting := last_fitting(self.passes, batch.instances)) is not None:
             return fitting
         if self.trained or self._model.training:
             raise ActiVisError(
@@ -294,8 +297,6 @@ class PassCollector:
     def _is_taken(self, module: nn.Module) -> bool:
         if self.ignoring or self.failed or (self._in_batches and self._batch is None):
             return False
-        if self._on_error is not None and is_own_pass():
-            return False
         if module.training:
             self.trained += 1
             return False
@@ -304,14 +305,14 @@ class PassCollector:
 
     def _model_begins(self, module: nn.Module, args: Any, kwargs: Any = None) -> None:
         # A thread that began a call before the hooks were removed, and waited, still calls this one, but no longer with kwargs.
-        if threading.get_ident() == self._thread:
+        if module is self._model and current_pass() == self._pass:
             taken, nested = self._is_taken(module), any(self._calls)
             self._calls.append(taken)
             if taken and not nested:
                 self._in_hook(lambda: self._start_pass(args, kwargs))
 
     def _model_ends(self, module: nn.Module, args: Any, kwargs: Any, output: Any = None) -> None:
-        if threading.get_ident() != self._thread or not self._calls:
+        if module is not self._model or current_pass() != self._pass or not self._calls:
             return
         taken = self._calls.pop()
         if taken and not any(self._calls) and not self.failed:
@@ -319,7 +320,7 @@ class PassCollector:
 
     def _part_ends(self, module: nn.Module, args: Any, output: Any) -> None:
         """Remembers the output of a part, losses and metrics aside; the last is that of a model whose forward is not called."""
-        batch, other = self._batch, threading.get_ident() != self._thread
+        batch, other = self._batch, current_pass() != self._pass
         if batch is None or self._calls or self.ignoring or other or isinstance(module, _Loss):
             return
         if any(batch.instances in tensor.shape for tensor in all_tensors([output])):
@@ -335,7 +336,8 @@ class PassCollector:
             self._on_error(error)
 
     def _start_pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._call = batch_of_call(args, kwargs, self._batch, self._axis, self._model)
+        with own_work():
+            self._call = batch_of_call(args, kwargs, self._batch, self._axis, self._model)
         self._rerun.begin()
         if self._running is not None:
             self._running.stop()

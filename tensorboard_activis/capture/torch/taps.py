@@ -59,7 +59,7 @@ class TapHooks(ActivationHooks):
 
     def _changed_heads(self, attention: AttentionCall, output: Any) -> Any:
         """The output of an attention, with heads scaled."""
-        if self._thread is None:
+        if self._pass is None:
             return output
         call_site = self._stack.operator(HEADS)
         wanted = self._heads.get((call_site[0].path, call_site[0].call, call_site[1])) if call_site else None

@@ -18,7 +18,8 @@ from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.torch.data.batch import Batch, map_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.forward_pass import Pass
-from tensorboard_activis.capture.torch.model.evaluation_mode import eager_mode
+from tensorboard_activis.capture.torch.model.current_pass import own_work
+from tensorboard_activis.capture.torch.model.eager_mode import eager_mode
 from tensorboard_activis.capture.torch.passes import PassCollector
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
@@ -163,7 +164,8 @@ class Watch:
                     bracketed(lambda: None, lambda: None, lambda failed: self._detach())
                 if self._error is not None:
                     raise self._error
-                exclusively(self._publish)
+                with own_work():
+                    exclusively(self._publish)
             except BaseException as raised:
                 self._snapshot.discard(raised)
                 raise

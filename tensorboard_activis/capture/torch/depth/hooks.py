@@ -1,6 +1,5 @@
 """Forward hooks that keep a few tokens of every block's output, and have the tail recorded behind the last one."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from torch.utils.hooks import RemovableHandle
 from tensorboard_activis.capture.torch.depth.blocks import BlockRow
 from tensorboard_activis.capture.torch.depth.tail import TailRecorder
 from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput
+from tensorboard_activis.capture.torch.model.current_pass import current_pass
 from tensorboard_activis.capture.torch.model.modules import module_paths, nested_tensors, output_tensors
-from tensorboard_activis.capture.torch.model.thread_state import leave_modes
 
 
 @dataclass(frozen=True)
@@ -82,9 +81,8 @@ class DepthHooks:
             (output.location.module, output.location.call): index for index, output in enumerate(row.outputs)
         }
         self._handles: list[RemovableHandle] = []
-        self._thread: int | None = None
-        self._paused: int | None = None
-        self._modes: int | None = None
+        self._pass: tuple[int, int] | None = None
+        self._paused_pass: tuple[int, int] | None = None
         self._recorder: TailRecorder | None = None
         self._clear()
         self.known: set[int] = set()
@@ -118,14 +116,13 @@ class DepthHooks:
         self._instances, self._mask, self._labels = instances, mask, labels
         if instances not in self.known:
             self._recorder = TailRecorder([*self._model.parameters(), *self._model.buffers()])
-            self._modes = torch._C._len_torch_function_stack()
-            self._recorder.__enter__()  # type: ignore[no-untyped-call]
-        self._thread = threading.get_ident()
+            self._recorder.enter()
+        self._pass = current_pass()
 
     def stop(self, output: Any) -> PassRows | None:
         """Ends the pass, which gave this output; None where not every block ran as when it was recorded."""
         rows, tokens, recorder, cast = self._rows, self._tokens, self._recorder, self._cast
-        complete = self._thread is not None and len(rows) == len(self._wanted)
+        complete = self._pass is not None and len(rows) == len(self._wanted)
         self.drop()
         outputs = tuple(each for _, each in nested_tensors(output) if isinstance(each, torch.Tensor))
         if not complete or tokens is None or cast is None:
@@ -136,19 +133,17 @@ class DepthHooks:
         """Ends a pass whose results are not wanted."""
         if self._recorder is not None:
             self._recorder.end()
-        if self._modes is not None:
-            leave_modes(self._modes)
-            self._modes = None
-        self._thread = self._paused = None
+            self._recorder.leave()
+        self._pass = self._paused_pass = None
         self._clear()
 
     def pause(self) -> None:
         """What the model computes from here on is not part of the pass, until `resume`."""
-        self._paused, self._thread = self._thread, None
+        self._paused_pass, self._pass = self._pass, None
 
     def resume(self) -> None:
         """The pass goes on, unless it has ended meanwhile."""
-        self._thread, self._paused = self._paused, None
+        self._pass, self._paused_pass = self._paused_pass, None
 
     def _clear(self) -> None:
         self._calls: Counter[str] = Counter()
@@ -160,7 +155,7 @@ class DepthHooks:
 
     def _hook(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
-            if self._thread != threading.get_ident():
+            if self._pass != current_pass():
                 return
             call = self._calls[path]
             self._calls[path] += 1

@@ -3,7 +3,6 @@
 What is recorded are torch's functions rather than modules, so that to run them again calls no module and no hook of the user's.
 """
 
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from types import EllipsisType
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from tensorboard_activis.capture.torch.graph.operators import operator_name
+from tensorboard_activis.capture.torch.model.current_pass import current_pass
 from tensorboard_activis.capture.torch.model.modules import nested_tensors
+from tensorboard_activis.capture.torch.model.thread_state import PassMode
 
 #: These select by an index that is computed from the data, as that of the last token that is no padding.
 _SELECTING = {"getitem", "index_select", "gather", "take_along_dim"}
@@ -98,7 +98,7 @@ class Tail:
         return values[self._end]
 
 
-class TailRecorder(TorchFunctionMode):
+class TailRecorder(PassMode):
     """Records every torch function from `begin` on that takes what was computed from one tensor, in this thread.
 
     Arguments:
@@ -112,18 +112,18 @@ class TailRecorder(TorchFunctionMode):
         self._slots: dict[int, tuple[weakref.ref[torch.Tensor], _Slot]] = {}
         self._steps: list[_Step] = []
         self._count = 0
-        self._thread: int | None = None
+        self._pass: tuple[int, int] | None = None
         self._error: Exception | None = None
 
     def begin(self, tensor: torch.Tensor) -> None:
         """Begins anew at this tensor, the last block's output."""
         self._slots, self._steps, self._count = {}, [], 0
         self._add_slot(tensor)
-        self._thread = threading.get_ident()
+        self._pass = current_pass()
 
     def end(self) -> None:
         """Records nothing more."""
-        self._thread = None
+        self._pass = None
 
     def tail(self, output: torch.Tensor) -> Tail:
         """What leads to this tensor.
@@ -142,7 +142,7 @@ class TailRecorder(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self._thread != threading.get_ident():
+        if self._pass != current_pass():
             return func(*args, **kwargs)
         encoded = self._encoded((args, kwargs))
         output = func(*args, **kwargs)

@@ -4,14 +4,12 @@ Forward hooks and a TorchFunctionMode see each module call and each operator wit
 torch.jit.trace and torch.export this works for every model that runs; its limit is that it sees one path through the model.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis import schema
@@ -41,6 +39,7 @@ from tensorboard_activis.capture.torch.graph.tracked import (
     shape_of,
     sizes_of,
 )
+from tensorboard_activis.capture.torch.model.current_pass import current_pass, own_work
 from tensorboard_activis.capture.torch.model.modules import (
     TensorOrPacked,
     argument_names,
@@ -50,7 +49,7 @@ from tensorboard_activis.capture.torch.model.modules import (
     output_tensors,
     type_name,
 )
-from tensorboard_activis.capture.torch.model.thread_state import leave_modes
+from tensorboard_activis.capture.torch.model.thread_state import PassMode
 
 
 def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], instances: int) -> Recording:
@@ -69,7 +68,7 @@ def record_graph(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any
     return record(model, args, kwargs, instances).graph
 
 
-class Tracer(TorchFunctionMode):
+class Tracer(PassMode):
     """Records one forward pass of a model.
 
     `run` runs it; `start` and `stop` bracket one that somebody else runs.
@@ -99,13 +98,12 @@ class Tracer(TorchFunctionMode):
         self._constants = Constants(model)
         self._builder = GraphBuilder(self._modules_by_path)
         self._outputs: dict[str, LayerOutput] = {}
-        # The thread of the pass that is recorded. A call of another thread may reach these hooks as well, also after the pass.
-        self._thread: int | None = None
+        # The pass that is recorded. Calls of other threads, and of other watches' own passes, may reach these hooks as well.
+        self._pass: tuple[int, int] | None = None
         self._error: Exception | None = None
-        self._paused_thread: int | None = None
+        self._paused_pass: tuple[int, int] | None = None
         self._paused = False  # while a hook runs our own code
         self._handles: list[RemovableHandle] = []
-        self._modes = 0
         self._operator_counts: Counter[str] = Counter()
         self._finder = AttentionFinder()
         self._heads = HeadNodes(
@@ -126,25 +124,23 @@ class Tracer(TorchFunctionMode):
                 self._handles.append(module.register_forward_pre_hook(self._pre_hook(path), with_kwargs=True))
                 self._handles.append(module.register_forward_hook(self._forward_hook(path)))
         self._add_inputs(args, kwargs)
-        self._modes = torch._C._len_torch_function_stack()
-        self.__enter__()  # type: ignore[no-untyped-call]
-        self._thread = threading.get_ident()
+        self.enter()
+        self._pass = current_pass()
 
     def pause(self) -> None:
         """What is computed from here on is not recorded, until `resume`."""
-        self._paused_thread, self._thread, self._paused = self._thread, None, True
+        self._paused_pass, self._pass, self._paused = self._pass, None, True
 
     def resume(self) -> None:
         """The recording goes on, unless it has ended meanwhile."""
-        self._thread, self._paused_thread, self._paused = self._paused_thread, None, False
+        self._pass, self._paused_pass, self._paused = self._paused_pass, None, False
 
     def stop(self) -> None:
         """Ends the recording, and removes all hooks; safe to call twice."""
-        if self._paused_thread is not None:
+        if self._paused_pass is not None:
             self.resume()
-        if self._thread is not None:
-            leave_modes(self._modes)
-        self._thread = None
+        self.leave()
+        self._pass = None
         self._finder.reset()
         for handle in self._handles:
             handle.remove()
@@ -212,14 +208,14 @@ class Tracer(TorchFunctionMode):
     def _pre_hook(self, path: str) -> Callable[..., None]:
         # Where a hook before this one ends the recording, torch still calls this one, but no longer with kwargs.
         def hook(module: nn.Module, args: Any, kwargs: Any = None) -> None:
-            if self._thread == threading.get_ident():
+            if self._pass == current_pass():
                 self._unobserved(lambda: self._begin_module(module, path, args, kwargs))
 
         return hook
 
     def _forward_hook(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
-            if self._thread == threading.get_ident():
+            if self._pass == current_pass():
                 self._unobserved(lambda: self._end_module(module, path, output))
 
         return hook
@@ -228,7 +224,8 @@ class Tracer(TorchFunctionMode):
         """Runs our own code in a hook, whose operators are not recorded."""
         self._paused = True
         try:
-            work()
+            with own_work():
+                work()
         except Exception as error:
             self._error = self._error or error
         self._paused = False
@@ -309,11 +306,11 @@ class Tracer(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self._paused:
+        if self._paused or self._pass != current_pass():
             return func(*args, **kwargs)
         inputs = [value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None]
         output, attention = run_operator(func, args, kwargs, self._finder)
-        if self._thread is not None:
+        if self._pass is not None:
             self._unobserved(lambda: self._add_operator(func, args, kwargs, inputs, output, attention))
         return output
 

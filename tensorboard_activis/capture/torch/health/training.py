@@ -19,7 +19,7 @@ from tensorboard_activis.capture.health import MOST_LAYERS, HealthLog, measures_
 from tensorboard_activis.capture.torch.health.figures import FIGURES, LayerFigures
 from tensorboard_activis.capture.torch.health.routers import find_routers
 from tensorboard_activis.capture.torch.health.weights import gradient_squares, movement_squares, sample
-from tensorboard_activis.capture.torch.model.evaluation_mode import is_own_pass
+from tensorboard_activis.capture.torch.model.current_pass import is_own_work
 from tensorboard_activis.capture.torch.model.modules import module_paths, type_name
 from tensorboard_activis.capture.torch.model.parameters import is_lazy, is_sharded
 from tensorboard_activis.errors import ConfigurationError, warn
@@ -287,7 +287,7 @@ class _Hook:
         if torch.compiler.is_compiling() or self._health is None or not torch.is_grad_enabled():
             return
         health = self._health()
-        if health is None or not health.trains() or is_own_pass():
+        if health is None or not health.trains() or is_own_work():
             return
         with torch.no_grad():
             if self._figures is not None:

@@ -1,7 +1,5 @@
 """Runs the model in evaluation mode and restores everything that this changed."""
 
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -12,17 +10,13 @@ from torch import nn
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import bracketed, within
 from tensorboard_activis.capture.isolation.random_states import random_states
+from tensorboard_activis.capture.torch.model.current_pass import own_work
+from tensorboard_activis.capture.torch.model.eager_mode import eager_mode
 from tensorboard_activis.capture.torch.model.other_threads import OtherThreads
 from tensorboard_activis.capture.torch.model.script_modules import script_modules_wrapped
 from tensorboard_activis.capture.torch.model.thread_state import thread_state
 
 T = TypeVar("T")
-_threads = threading.local()
-
-
-def is_own_pass() -> bool:
-    """Whether this thread is in `run_in_evaluation_mode`, so that what the model runs is no evaluation of the user's."""
-    return bool(getattr(_threads, "depth", 0))
 
 
 def run_in_evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None, body: Callable[[], T]) -> T:
@@ -46,20 +40,9 @@ def run_in_evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None, bo
 
     def run_alone() -> T:
         others.wait()
-        return within(body, _counted(), evaluation_mode(model, loaders))
+        return within(body, own_work(), evaluation_mode(model, loaders))
 
     return exclusively(lambda: bracketed(others.block, run_alone, lambda failed: others.release()))
-
-
-@contextmanager
-def _counted() -> Iterator[None]:
-    """Counts the passes that this thread is in."""
-    depth = getattr(_threads, "depth", 0)
-    _threads.depth = depth + 1
-    try:
-        yield
-    finally:
-        _threads.depth = depth
 
 
 @contextmanager
@@ -125,21 +108,6 @@ def _buffers_restored(model: nn.Module) -> Iterator[None]:
 def _version(buffer: torch.Tensor) -> int | None:
     """A counter of changes in place; None if there is none, as where the buffer was made in inference mode."""
     return None if buffer.is_inference() else buffer._version
-
-
-@contextmanager
-def eager_mode() -> Iterator[None]:
-    """Turns off torch.compile, whose code runs no hooks, and the attention fast path, which skips modules."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        if "torch._dynamo" in sys.modules:
-            with torch.compiler.set_stance("force_eager"):
-                yield
-        else:
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 
 def functions_state() -> Any:
@@ -18,6 +19,34 @@ def functions_state() -> Any:
 def restore_functions(state: Any) -> None:
     """Undoes a `DisableTorchFunction` whose end an interrupt left out."""
     torch._C._set_torch_function_state(state)  # type: ignore[attr-defined]
+
+
+class PassMode(TorchFunctionMode):
+    """Sees the torch functions of one forward pass in this thread, from `enter` to `leave`.
+
+    Those of several watches may be left in any order.
+    """
+
+    _is_entered = False
+
+    def enter(self) -> None:
+        """Begins to see them."""
+        self._is_entered = True
+        self.__enter__()  # type: ignore[no-untyped-call]
+
+    def leave(self) -> None:
+        """Sees no more, and leaves what an interrupt left above; safe to call twice."""
+        if not self._is_entered:
+            return
+        self._is_entered = False
+        count = torch._C._len_torch_function_stack()
+        modes = [torch._C._get_function_stack_at(index) for index in range(count)]
+        if self in modes:
+            place = modes.index(self)
+            leave_modes(place)
+            for mode in modes[place + 1 :]:
+                if isinstance(mode, PassMode) and mode._is_entered:
+                    torch._C._push_on_torch_function_stack(mode)
 
 
 def leave_modes(count: int) -> None:
