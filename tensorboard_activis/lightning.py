@@ -196,9 +196,12 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         """Says so if there was no validation to watch."""
         steps = trainer.global_step - self._first_step
         if self._data is None and takes_part(trainer) and steps and not (self._watched or self._warned):
+            name = "every_n_epochs" if self._every_n_steps is None else "every_n_steps"
+            every = self._every_n_steps or self._every_n_epochs
+            advice = "." if every is None else f", or give {name}= less than {every}."
             warn(
                 f"ActiVis has logged nothing: in {steps} steps the trainer made no validation that was due for a snapshot. "
-                "Validate more often (val_check_interval, check_val_every_n_epoch), or see every_n_epochs= and every_n_steps=."
+                f"Validate more often (val_check_interval, check_val_every_n_epoch){advice}"
             )
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:

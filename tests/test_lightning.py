@@ -116,7 +116,7 @@ class Headless(pl.LightningModule):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"log_dir": None}, r"log_dir is needed, for the trainer has no TensorBoardLogger \(its loggers: none\)"),
+        ({"log_dir": None}, r"log_dir is needed, because the trainer has no TensorBoardLogger \(its loggers: none\)"),
         ({"layers": ["had"]}, "'had' matches none .* Near: head"),
         ({"layers": ["had"], "data": (X, Y)}, "'had' matches none .* Near: head"),
         ({"class_names": ["a", "b"]}, "class_names has 2 names, but the model gives 3 scores"),

@@ -39,8 +39,8 @@ def choose_run(runs: Sequence[dict[str, Any]], logdir: str) -> dict[str, Any]:
         return readable[0]
     if readable:
         raise ActiVisError(
-            f"{logdir} has {len(readable)} runs, and an export is of one: {_list(run['name'] for run in readable)}. "
-            f"Name its directory, such as {logdir.rstrip('/')}/{visible(str(readable[0]['name']))}"
+            f"{logdir} has {len(readable)} runs, and an export holds one: {_list(run['name'] for run in readable)}. "
+            f"Name the directory of one, such as {logdir.rstrip('/')}/{visible(str(readable[0]['name']))}"
         )
     problems = [problem for run in runs for problem in (*run["problems"], *(one["problem"] for one in run["steps"]))]
     if problems:

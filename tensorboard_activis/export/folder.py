@@ -37,9 +37,7 @@ def check_target(directory: Path) -> None:
             raise ActiVisError(f"{directory} is a file. Name a directory that does not exist, or an empty one")
         above = next(path for path in (directory, *directory.absolute().parents) if path.exists())
         if not os.access(above, os.W_OK | os.X_OK):
-            raise ActiVisError(
-                f"{directory} cannot be written: {above} is not yours to write to. Name another directory"
-            )
+            raise ActiVisError(f"{directory} cannot be written: you may not write to {above}. Name another directory")
     except OSError as error:
         raise ActiVisError(f"{directory} cannot be examined: {error.strerror or error}") from error
 

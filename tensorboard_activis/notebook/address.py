@@ -53,12 +53,12 @@ def address_of(state: str | Mapping[str, Any]) -> str:
             return START
         if not any(part.startswith(_PREFIX) or part == START[1:] for part in fragment.split("&")):
             raise ConfigurationError(
-                f"state is a link copied from the tab, or its part from # on, such as '#activis&{_PREFIX}step=240'; "
+                f"state must be a link copied from the tab, or its part from # on, such as '#activis&{_PREFIX}step=240'; "
                 f"got {state!r:.200}."
             )
         return f"#{fragment}"
     if not isinstance(state, Mapping):
-        raise ConfigurationError(f"state is a text or a dict of fields; got {type(state).__name__}.")
+        raise ConfigurationError(f"state must be a text or a dict of fields; got {type(state).__name__}.")
     return "&".join(
         [START, *(f"{_PREFIX}{_quoted(_known(name))}={_quoted(_text(name, state[name]))}" for name in state)]
     )
@@ -125,7 +125,7 @@ def _text(name: str, value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"state[{name!r}] is a text, or what JSON can hold: {error}.") from error
+        raise ConfigurationError(f"state[{name!r}] must be a text, or what JSON can hold: {error}.") from error
 
 
 def _quoted(text: str) -> str:

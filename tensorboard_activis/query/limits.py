@@ -36,7 +36,7 @@ class _Limit:
         if now > self.end:
             raise TooLargeError(
                 f"The answer takes longer than {self.seconds:g} seconds, the limit of one request. Ask for fewer rows, "
-                "or for a first answer from a part of the instances with prefix."
+                "or give prefix, for a first answer from part of the instances."
             )
         if now > self.expressions_end:
             raise TooLargeError(

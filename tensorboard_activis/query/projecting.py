@@ -21,8 +21,9 @@ def check_method(method: str, row: Row | None) -> None:
     if method not in METHODS:
         raise QueryError(f"method must be one of {', '.join(METHODS)}; got {method!r:.40}.")
     if (method == "direction") != (row is not None):
-        wrong = f"{method} has none" if row is not None else "none was given"
-        raise QueryError(f"row is the row whose direction is the first axis with method=direction; {wrong}.")
+        if row is None:
+            raise QueryError("method=direction needs row, whose direction is the first axis; row is missing.")
+        raise QueryError(f"row goes only with method=direction, as its first axis; got method={method}. Leave row out.")
 
 
 def projection(

@@ -77,7 +77,9 @@ class Jobs(Generic[Result]):
                 self._jobs.move_to_end(key)
                 return job
             if len(self._queue) >= QUEUE:
-                raise TooLargeError(f"{QUEUE} computations of this kind wait already. Wait for one, or cancel one.")
+                raise TooLargeError(
+                    f"{QUEUE} computations of this kind are already waiting. Try again when one of them is done, or cancel one."
+                )
             job = self._jobs[key] = Job()
             self._queue.append((job, work))
             self._evict()

@@ -108,7 +108,7 @@ def parse_parameters(request: werkzeug.Request) -> Parameters:
     try:
         body = request.get_data(cache=False) or b"{}"
     except RequestEntityTooLarge as error:
-        raise TooLargeError(f"The body of a request may have {MAX_BODY:,} bytes.") from error
+        raise TooLargeError(f"The body of a request may have at most {MAX_BODY:,} bytes.") from error
     values = parse_json(body, "The body")
     if not isinstance(values, dict):
         raise QueryError("The body must be a JSON object.")

@@ -52,7 +52,7 @@ class RequestSlots:
                 return
             if len(self._queue) >= self._limit:
                 raise BusyError(
-                    f"TensorBoard is busy: {self._limit} requests for activations are waiting already. Try again in a few seconds."
+                    f"TensorBoard is busy: {self._limit} requests for activations are already waiting. Try again in a few seconds."
                 )
             turn = threading.Event()
             self._queue.append(turn)

@@ -38,12 +38,12 @@ def location(text: "str | os.PathLike[str] | StorePath") -> Location:
         return Path(match[2])
     if "::" in str(text) or "?" in key or re.match(r"[^/]*:[^/]*@", key):
         raise ConfigurationError(
-            f"An address that begins with {protocol}:// may have no credentials, no ? and no :: in it. Credentials are those of "
-            "the environment, where the store's own package looks for them. Allowed is such as s3://bucket/run1."
+            f"An address that begins with {protocol}:// must not contain credentials, ? or ::. Give one such as "
+            f"{protocol}://bucket/run1; the store's own package takes the credentials from the environment."
         )
     if not key or any(part in ("", ".", "..") for part in key.split("/")):
         raise ConfigurationError(
-            f"{protocol}://{key} names no place in a store. Give a bucket and a path, such as {protocol}://bucket/run1."
+            f"{protocol}://{key} does not name a place in a store. Give a bucket and a path, such as {protocol}://bucket/run1."
         )
     return StorePath(_store(protocol), key)
 
@@ -58,8 +58,8 @@ def _path(text: str | os.PathLike[str]) -> Path:
         )
     if not path.anchor and _BEGINNING.fullmatch(path.parts[0] if path.parts else "") and not path.exists():
         raise ConfigurationError(
-            f"{without_secrets(str(path))} looks like an address with one slash where there are two, which pathlib.Path makes of "
-            f"it. Give the address as text, such as 's3://bucket/run1'; a local directory of this name as {path.absolute()}."
+            f"{without_secrets(str(path))} looks like an address that has lost one of its two slashes, as in a pathlib.Path. Give "
+            f"the address as text, such as 's3://bucket/run1'; give a local directory of this name as {path.absolute()}."
         )
     return path
 

@@ -158,7 +158,7 @@ class ObjectStore:
                 if isinstance(part, Exception):
                     raise part
                 if len(part) != end - begin:
-                    raise EOFError(f"it gave {len(part):,} of the {end - begin:,} bytes from {begin:,} on")
+                    raise EOFError(f"it gave only {len(part):,} of {end - begin:,} bytes, from byte {begin:,} on")
         return [bytes(part) for part in parts]
 
     def write(self, key: str, content: bytes) -> None:
@@ -177,7 +177,7 @@ class ObjectStore:
                 self._fs.put_file(str(path), key)
                 there = self._fs.size(key)
                 if there != size:
-                    raise EOFError(f"of {size:,} bytes that were sent it has {there:,}")
+                    raise EOFError(f"{size:,} bytes were sent, and it has {there:,}")
         finally:
             self.forget(key.rpartition("/")[0])
 

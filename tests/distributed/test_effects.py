@@ -35,5 +35,5 @@ def test_several_processes_have_the_effects_of_one(tmp_path: Path) -> None:
     assert sharded.activations("hidden").shape == (50, 7)
     with pytest.raises(NotFoundError, match="No effects were recorded"):
         sharded.gradient_effects("hidden")
-    assert "no effects are measured, for the model's parameters are spread" in (tmp_path / "said-0").read_text()
+    assert "no effects are measured, because the model's parameters are spread" in (tmp_path / "said-0").read_text()
     assert not (tmp_path / "said-1").read_text()

@@ -164,7 +164,7 @@ def test_one_process_may_log_alone(two: Path) -> None:
     said = (two / "first_alone" / "told-0").read_text()
     assert said.count("ActiVis") == 1
     assert "no other made a logger" in said
-    assert "distributed=False says so" in said
+    assert "give distributed=False, which does not wait" in said
 
 
 def test_a_process_that_comes_late_is_told_what_to_do(two: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_place_that_is_the_loggers_or_somebody_elses(
     assert "It was left by an export that was killed: delete it." in said
     monkeypatch.setattr("os.access", lambda *_: False)
     said = refused(capsys, logdir, tmp_path / "a" / "b")
-    assert f"b cannot be written: {tmp_path} is not yours to write to. Name another directory" in said
+    assert f"b cannot be written: you may not write to {tmp_path}. Name another directory" in said
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -160,7 +160,7 @@ def test_several_runs_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for name in ("b", "a"):
         write_run(tmp_path / name, small_data(), (5,))
     said = refused(capsys, tmp_path, tmp_path / "out")
-    assert f"has 2 runs, and an export is of one: a, b. Name its directory, such as {tmp_path}/a" in said
+    assert f"has 2 runs, and an export holds one: a, b. Name the directory of one, such as {tmp_path}/a" in said
     assert cli.main(["export", f"{tmp_path}/a", str(tmp_path / "out"), "--layers", "head"]) == 0
     assert Exported(tmp_path / "out").manifest["name"] == "a"
 

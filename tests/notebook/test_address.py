@@ -61,9 +61,9 @@ def test_links_and_their_parts_are_taken(state: str | dict, address: str) -> Non
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ("step=5", "state is a link copied from the tab"),
+        ("step=5", "state must be a link copied from the tab"),
         ("http://localhost:6006/#scalars", "got 'http://localhost:6006/#scalars'"),
-        (5, "state is a text or a dict of fields; got int"),
+        (5, "state must be a text or a dict of fields; got int"),
         ({"layer": "fc1"}, "state has no field 'layer'. There are: run, step, "),
         ({5: 1}, "state has no field 5"),
         ({"rows": {1, 2}}, "state['rows'] is a text, or what JSON can hold"),

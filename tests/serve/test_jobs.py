@@ -55,7 +55,7 @@ def test_waiting_jobs_are_bounded_and_can_be_cancelled() -> None:
     first = jobs.submit("first", work)
     until(lambda: first.state == "running")
     waiting = [jobs.submit(index, work) for index in range(QUEUE)]
-    with pytest.raises(TooLargeError, match=f"{QUEUE} computations of this kind wait"):
+    with pytest.raises(TooLargeError, match=f"{QUEUE} computations of this kind are already waiting"):
         jobs.submit("more", work)
     jobs.cancel(3)
     assert waiting[3].state == "cancelled"

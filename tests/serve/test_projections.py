@@ -144,7 +144,7 @@ def test_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     responses = [client.post("projection", step=step, action="start", **question) for step in range(1, 12)]
     assert [response.status_code for response in responses].count(413) >= 1
     error = refused(client.post("projection", step=11, action="start", **question), 413, "too_large")
-    assert "8 computations of this kind wait" in error["message"]
+    assert "8 computations of this kind are already waiting" in error["message"]
     for step in range(1, 12):
         assert client.post("projection", step=step, action="cancel", **question).status_code == 200
 

@@ -70,7 +70,7 @@ def test_when_too_many_wait_the_next_is_refused() -> None:
     until(lambda: began == ["0"])
     workers += [Worker(slots, began, name) for name in "12"]
     until(lambda: len(slots._queue) == 2)
-    with pytest.raises(BusyError, match="2 requests for activations are waiting already"), slots:
+    with pytest.raises(BusyError, match="2 requests for activations are already waiting"), slots:
         pass
     for worker in workers:
         worker.go.set()

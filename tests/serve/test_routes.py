@@ -88,10 +88,10 @@ def test_a_request_that_takes_too_long_is_ended_and_says_the_limit(
 @pytest.mark.parametrize(
     ("route", "name", "limit", "said"),
     [
-        ("matrix", "query.matrix.matrix.MAX_CELLS", 5, "2 rows of 3 neurons are more than 5 cells"),
+        ("matrix", "query.matrix.matrix.MAX_CELLS", 5, "A matrix can have 5 cells; 2 rows of 3 neurons are more"),
         ("matrix", "query.matrix.rows.MAX_ROWS", 1, "At most 1 rows can be asked for at once; got 2"),
-        ("export", "query.instances.export.MAX_ROWS", 16, "17 instances are more than 16"),
-        ("matrix", "serve.parameters.MAX_BODY", 50, "may have 50 bytes"),
+        ("export", "query.instances.export.MAX_ROWS", 16, "A table can have 16 instances; these are 17"),
+        ("matrix", "serve.parameters.MAX_BODY", 50, "may have at most 50 bytes"),
     ],
 )
 def test_limits_of_size_are_said(

@@ -89,7 +89,7 @@ def test_half_of_an_upload_is_noticed(store: type[SlowStore], monkeypatch: pytes
 
     monkeypatch.setattr(SlowStore, "pipe_file_quietly", half)
     (said,) = said_at(log, 2)
-    assert "bytes that were sent it has" in said
+    assert "bytes were sent, and it has" in said
     monkeypatch.undo()
     log(3)
     log.close()  # type: ignore[attr-defined]

@@ -367,5 +367,5 @@ def test_a_model_that_is_spread_over_processes_is_refused_in_words(
     from tensorboard_activis.capture.torch.rerun import effect_plan
 
     options = {"effects": "gradients", "effects_share": 0.05}
-    with pytest.warns(ActiVisWarning, match="no effects are measured, for the model's parameters are spread"):
+    with pytest.warns(ActiVisWarning, match="no effects are measured, because the model's parameters are spread"):
         assert effect_plan(options, recorded, SingleProcess()) is None

@@ -18,7 +18,7 @@ const layer = (name: string, accuracy: number | null, error = 0.02, g: number | 
   effect: g,
   neuron: g === null ? null : 3,
   group: g === null ? null : 0,
-  problem: accuracy === null ? "There are no two groups with two instances each." : null,
+  problem: accuracy === null ? "Fewer than two groups have two instances or more." : null,
 });
 
 describe("the first layer that is as good as the best", () => {

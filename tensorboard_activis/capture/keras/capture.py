@@ -238,8 +238,8 @@ class KerasCapture:
             if forward.error is not None:
                 self._make_scored = None  # so that the warning comes once
                 warn(
-                    f"ActiVis: logs=True cannot give the model's metrics: {short_message(forward.error)} Snapshots go on without; "
-                    "pass validation_data to fit to have val_loss and the others."
+                    f"ActiVis: logs=True cannot give the model's metrics: {short_message(forward.error)} Snapshots are logged "
+                    "all the same; pass validation_data to fit to have val_loss and the others."
                 )
             self._highest = None if self._in_parts else positions.highest_of_sample()
             metadata_reader, forward = self._instances.pinned_metadata_reader(), EvaluationPass(self._pinned_forward)

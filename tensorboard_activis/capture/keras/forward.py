@@ -256,9 +256,9 @@ def _check_same(replayed: Any, plain: Any) -> None:
         near = 1e-3 * max(float(np.abs(other).max(initial=0)), 1e-6)
         if one.shape != other.shape or not np.allclose(one, other, rtol=1e-3, atol=near, equal_nan=True):
             raise ConfigurationError(
-                "layers names operators in the code of this model. To show them, it is run with keras.KerasTensor in place of "
-                "values, and then gives something else. Name the layers around them, or use layers for them "
-                "(keras.layers.Add, keras.layers.ReLU, ...)."
+                "layers names operators in the code of this model. To see them, the model is run on keras.KerasTensor in place of "
+                "values, and this model then computes something else. Name the layers around the operators, or use layers in "
+                "their place (keras.layers.Add, keras.layers.ReLU, ...)."
             )
 
 

@@ -41,8 +41,8 @@ def effect_plan(options: Mapping[str, Any]) -> EffectPlan | None:
     if plan is None or keras.backend.backend() != "jax":
         return plan
     warn(
-        "ActiVis: no effects are measured with Keras on JAX: they are on TensorFlow and on torch. Everything else is logged. Leave "
-        "effects= out, or set KERAS_BACKEND to one of these."
+        "ActiVis: no effects are measured with Keras on JAX, only on TensorFlow and torch. Everything else is logged. Leave "
+        "effects= out, or set KERAS_BACKEND to tensorflow or torch."
     )
     return None
 

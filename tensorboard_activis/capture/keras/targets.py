@@ -46,7 +46,7 @@ def targets(
         neurons = shape.sizes[axis + 1] if rank > 1 else 1
         if neurons < 0:
             raise ConfigurationError(
-                f"layers: {name!r} gives outputs of shape {shape.sizes}, with an open number of neurons on axis {axis + 1}. "
+                f"layers: {name!r} gives outputs of shape {shape.sizes}, with no fixed number of neurons on axis {axis + 1}. "
                 "Leave it out, or give the model's Input a fixed size there."
             )
         info = LayerInfo(name, neurons, reducer_name(reducers[name], rank), axis, shape, name in feeding)

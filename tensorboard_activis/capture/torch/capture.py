@@ -136,7 +136,8 @@ class TorchCapture:
             ActiVisError: the layers are not known yet.
         """
         if not self.recorded.is_recorded:
-            raise ActiVisError("This process made no forward pass in evaluation mode, and others did.")
+            why = "This process made no forward pass in evaluation mode, and others did."
+            raise ActiVisError(f"{why} Give each process at least one batch of the first evaluation.")
         return BatchRecord(self.recorded.as_arrays({}, 0), ids=[])
 
     def evaluate(self, sink: Sink, progress: bool | None = None) -> Sequence[str]:

@@ -51,7 +51,7 @@ def last_fitting(passes: Sequence[Pass], instances: int) -> Pass | None:
         return fitting[-1] if fitting else None
     sizes = ", ".join(str(done.batch.instances) for done in passes)
     raise ActiVisError(
-        f"The model ran on {sizes} instances, for a batch of {instances}. Let it run once on the batch as a whole."
+        f"For a batch of {instances} instances the model ran on {sizes}. Run it once on the whole batch."
     )
 
 

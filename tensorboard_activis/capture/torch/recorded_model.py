@@ -91,7 +91,7 @@ class RecordedModel:
         self.module = unwrap(model)
         if isinstance(self.module, torch.jit.ScriptModule):
             raise ConfigurationError(
-                "model is a ScriptModule, whose inside cannot be seen. Give the module that it was made from."
+                "model is a ScriptModule, inside which no layer can be seen. Give the module that it was made from."
             )
         if model_device(self.module).type == "meta":
             raise ConfigurationError("model is on the meta device, so it has no values. Materialise it first.")

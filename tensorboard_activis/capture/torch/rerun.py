@@ -31,8 +31,8 @@ def effect_plan(options: Mapping[str, Any], recorded: RecordedModel, processes: 
         return plan
     if not processes.rank:
         warn(
-            "ActiVis: no effects are measured, for the model's parameters are spread over several processes, and one alone cannot "
-            "run it on its errors. Everything else is logged. Leave effects= out, or log a model that is whole in each process."
+            "ActiVis: no effects are measured, because the model's parameters are spread over several processes, and no process "
+            "can run it alone. Everything else is logged. Leave effects= out, or log a model that is whole in each process."
         )
     return None
 

@@ -135,8 +135,8 @@ def known_by_layer(
     target = next((one for one in _targets(snapshot, count) if one.name == column), None)
     if target is None:
         raise NotFoundError(
-            f"Step {snapshot.step} has no column {column!r:.80} of two to {MOST_VALUES} values, of at least {LEAST_INSTANCES} "
-            "instances each."
+            f"Step {snapshot.step} has no column {column!r:.80} that can be looked for in layers. It needs two to {MOST_VALUES} "
+            f"values, each with at least {LEAST_INSTANCES} instances."
         )
     strata = _strata(snapshot, count)
     shuffles = [[target], *([_shuffled(target, strata, number)] for number in range(SHUFFLES))]

@@ -106,7 +106,7 @@ def evidence(snapshot: SnapshotReader, steps: Sequence[SnapshotReader], subject:
         if kind == "shortcut":
             target = _needed(subject.target, "target", kind)
             if target not in _classes(snapshot):
-                raise NotFoundError(f"No prediction of step {snapshot.step} is the class {target!r:.80}.")
+                raise NotFoundError(f"Nothing was predicted as the class {target!r:.80} at step {snapshot.step}.")
         matching(snapshot, expression)  # what is wrong with it is said
         pairs = _over(steps, lambda one: _errors(one, expression, target), (math.nan, math.nan))
         return _lines(steps, {"wrong": [pair[0] for pair in pairs], "expected": [pair[1] for pair in pairs]})
@@ -138,7 +138,7 @@ def evidence(snapshot: SnapshotReader, steps: Sequence[SnapshotReader], subject:
 
 def _needed(value: str | None, name: str, kind: str) -> str:
     if value is None:
-        raise QueryError(f"The parameter {name} is missing: a finding of the kind {kind} has it.")
+        raise QueryError(f"The parameter {name} is missing: a finding of the kind {kind} needs it.")
     return value
 
 

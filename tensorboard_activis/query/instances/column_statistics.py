@@ -162,7 +162,7 @@ def column_statistics(
     Raises NotFoundError for a column that is not there, QueryError for one that holds pictures or arrays.
     """
     if not 0 <= limit <= MAX_VALUES:
-        raise QueryError(f"limit goes from 0 to {MAX_VALUES:,}; got {limit}.")
+        raise QueryError(f"limit must be from 0 to {MAX_VALUES:,}; got {limit}.")
     table = snapshot.instances
     names = [one.name for one in describe_columns(table)]
     if column is not None:

@@ -47,5 +47,5 @@ def content(snapshot: SnapshotReader, index: int) -> tuple[ContentKind, bytes | 
             if value is not None:
                 return kind, value
     raise NotFoundError(
-        f"The instance with the index {index} was kept without its content: only images, sounds, texts and numbers are."
+        f"The instance with the index {index} was kept without its content: only images, sounds, texts and numbers are kept."
     )

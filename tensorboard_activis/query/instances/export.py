@@ -27,7 +27,7 @@ def export_table(snapshot: SnapshotReader, page: Page) -> pa.Table:
     chosen = select(snapshot, page)
     if len(chosen) > MAX_ROWS:
         raise TooLargeError(
-            f"{len(chosen):,} instances are more than {MAX_ROWS:,}; narrow them down with an expression."
+            f"A table can have {MAX_ROWS:,} instances; these are {len(chosen):,}. Narrow them down with an expression."
         )
     table = snapshot.instances
     shown = [field.name for field in table.schema if column_kind(field.type) is not None]

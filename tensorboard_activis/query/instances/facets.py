@@ -159,7 +159,7 @@ def facets(
     Raises ExpressionError, NotFoundError for a column that is not there, QueryError for one that holds content or ids.
     """
     if not 0 <= limit <= MAX_VALUES:
-        raise QueryError(f"limit goes from 0 to {MAX_VALUES:,}; got {limit}.")
+        raise QueryError(f"limit must be from 0 to {MAX_VALUES:,}; got {limit}.")
     size = snapshot.record.sample_size
     table = snapshot.instances
     names = facet_names(table)
@@ -187,7 +187,7 @@ def facet_names(table: pa.Table) -> tuple[str, ...]:
 
 def _checked(table: pa.Table, names: Sequence[str], columns: Sequence[str]) -> Sequence[str]:
     if len(columns) > MAX_COLUMNS:
-        raise QueryError(f"columns may name {MAX_COLUMNS} columns at once; got {len(columns)}.")
+        raise QueryError(f"columns may name at most {MAX_COLUMNS} columns; got {len(columns)}.")
     for name in columns:
         if name in table.column_names and name not in names:
             raise QueryError(

@@ -70,7 +70,8 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
         raise NotFoundError(f"There is no column {by!r:.80}. There are: {names:.600}.")
     if column_kind(table.column(by).type) in (None, "number", "time"):
         raise QueryError(
-            f"Instances cannot be grouped by {by!r:.80}: it holds {table.column(by).type}; by categories, texts and booleans."
+            f"Instances cannot be grouped by {by!r:.80}, which holds {table.column(by).type}. Group them by a column of "
+            "categories, texts or booleans."
         )
     sampled = np.arange(snapshot.stored_instances) < snapshot.record.sample_size  # pinned instances are in no statistic
     if expression:

@@ -67,7 +67,7 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     if page.order == "row":
         return np.sort(indices)[::-1] if page.descending else np.sort(indices)
     if page.order not in table.column_names:
-        raise NotFoundError(f"There is no column {page.order:.80}. There are: {', '.join(table.column_names):.600}.")
+        raise NotFoundError(f"There is no column {page.order!r:.80}. There are: {', '.join(table.column_names):.600}.")
     column = table.column(page.order)
     if column_kind(column.type) is None:
         raise QueryError(f"Instances cannot be ordered by {page.order}: it holds {column.type}.")
@@ -91,7 +91,9 @@ def table_page(snapshot: SnapshotReader, page: Page) -> Table:
     Raises as `select`, and QueryError for a limit or an offset out of range.
     """
     if not 0 <= page.limit <= MAX_LIMIT or page.offset < 0:
-        raise QueryError(f"limit goes from 0 to {MAX_LIMIT:,} and offset from 0; got {page.limit} and {page.offset}.")
+        raise QueryError(
+            f"limit must be from 0 to {MAX_LIMIT:,}, and offset at least 0; got {page.limit} and {page.offset}."
+        )
     chosen = select(snapshot, page)
     indices = chosen[page.offset : page.offset + page.limit]
     table = snapshot.instances

@@ -80,7 +80,7 @@ class Matrix(MatrixRows):
 
     def __getattr__(self, name: str) -> Float32Array:
         if name == "statistics" or name not in self.statistics:
-            raise AttributeError(f"A matrix has no {name}; of the statistics it has those that were asked for.")
+            raise AttributeError(f"This matrix has no {name}. Of the statistics it has only those that were asked for.")
         return self.statistics[name]
 
     def window(self, columns: slice) -> "Matrix":
@@ -118,7 +118,7 @@ def matrix(
     neurons, seen = recorded.info.neurons, snapshot.record.seen
     if len(rows) * neurons > MAX_CELLS:
         raise TooLargeError(
-            f"{len(rows):,} rows of {neurons:,} neurons are more than {MAX_CELLS:,} cells; ask for fewer rows."
+            f"A matrix can have {MAX_CELLS:,} cells; {len(rows):,} rows of {neurons:,} neurons are more. Ask for fewer rows."
         )
     complete = prefix is None or prefix >= snapshot.record.sample_size
     finite = recorded.nan == 0 and recorded.inf == 0

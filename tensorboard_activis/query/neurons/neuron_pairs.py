@@ -58,7 +58,7 @@ def neuron_pairs(snapshot: SnapshotReader, other: SnapshotReader, layer: str) ->
     Raises NotFoundError: one of the two has no such layer.
     """
     if layer not in other.layers:
-        raise NotFoundError(f"The other snapshot has no layer {layer!r:.80}.")
+        raise NotFoundError(f"The other snapshot has no layer {layer!r:.80}. Choose one that both have recorded.")
     here, there = (one.layer(layer).info.neurons for one in (snapshot, other))
     if max(here, there) > MOST_NEURONS:
         return _by_index(here, there, 0, None, f"only layers of at most {MOST_NEURONS:,} neurons are correlated")

@@ -128,7 +128,9 @@ def _classes(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray]:
 
 def _rows(snapshot: SnapshotReader, rows: Sequence[Row]) -> tuple[list[str], np.ndarray]:
     if len(rows) < 2:
-        raise QueryError("rows must be at least two, which are told apart; leave rows out for the classes.")
+        raise QueryError(
+            "rows must name at least two rows, which are told apart. Leave rows out to tell the classes apart."
+        )
     masks = members(snapshot, rows)
     groups = np.where(masks.sum(axis=0) == 1, masks.argmax(axis=0), -1)
     return [row.subset or row.expression or f"instance {row.instance}" for row in rows], groups
@@ -147,10 +149,10 @@ def _layer(snapshot: SnapshotReader, name: str, groups: np.ndarray, folds: np.nd
     check_time()
     try:
         if count < 2:
-            raise QueryError("There are no two groups with two instances each.")
+            raise QueryError("Fewer than two groups have two instances or more.")
         activations = snapshot.activations(name)
         if count * activations.shape[1] > _MOST:
-            raise TooLargeError(f"{count:,} groups are too many for {activations.shape[1]:,} neurons.")
+            raise TooLargeError(f"{count:,} groups are too many in a layer of {activations.shape[1]:,} neurons.")
     except ActiVisError as error:
         return LayerSeparation(name, 0, math.nan, math.nan, math.nan, None, None, str(error))
     chosen = np.flatnonzero(groups >= 0)

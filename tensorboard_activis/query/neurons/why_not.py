@@ -100,7 +100,7 @@ def why_not(snapshot: SnapshotReader, layer: str, index: int, against: str | Non
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
     if labels is None or predictions is None or not is_classes(labels) or not is_classes(predictions):
         if against is not None:
-            raise QueryError("against names a class, and these instances have none.")
+            raise QueryError("against must name a class, and these instances have no classes. Leave it out.")
         return None
     target = int(labels[index]) if against is None else _class_index(snapshot, against)
     prediction = int(predictions[index])

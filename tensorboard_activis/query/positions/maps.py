@@ -194,7 +194,7 @@ def instance_maps(
     """
     if len(indices) > MOST_INSTANCES:
         raise QueryError(
-            f"At most {MOST_INSTANCES} instances have their maps in one answer; got {len(indices)} indices."
+            f"indices may name at most {MOST_INSTANCES} instances, whose maps are in one answer; got {len(indices)}."
         )
     if room < 0:
         raise QueryError(f"room must be a number of positions, or 0 for all of them; got {room}.")

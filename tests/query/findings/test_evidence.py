@@ -143,13 +143,15 @@ def test_a_step_that_cannot_be_read_is_not_known(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     run = log(tmp_path, {1: {"head": np.random.default_rng(0).normal(size=(30, 4))}}, labels=np.arange(30) % 3)
-    with pytest.raises(QueryError, match="The parameter subset is missing: a finding of the kind failing-slice has it"):
+    with pytest.raises(
+        QueryError, match="The parameter subset is missing: a finding of the kind failing-slice needs it"
+    ):
         evidence_of(run, Subject("failing-slice"))
     with pytest.raises(QueryError, match="kind must be one of failing-slice, .*; got 'gone'"):
         evidence_of(run, Subject("gone"))
     with pytest.raises(ExpressionError, match="no column lable"):
         evidence_of(run, Subject("failing-slice", subset="lable == 3"))
-    with pytest.raises(NotFoundError, match="No prediction of step 1 is the class 'dog'"):
+    with pytest.raises(NotFoundError, match="Nothing was predicted as the class 'dog' at step 1"):
         evidence_of(run, Subject("shortcut", subset="correct", target="dog"))
     with pytest.raises(NotFoundError, match="no column 'site'"):
         evidence_of(run, Subject("decodable", target="site"))

@@ -77,7 +77,7 @@ def test_limits_and_what_is_not_there(snapshot: SnapshotReader, monkeypatch: pyt
     with pytest.raises(NotFoundError, match="was not recorded"):
         matrix(snapshot, "stem", [Row(subset="all")])
     monkeypatch.setattr(module, "MAX_CELLS", 9)
-    with pytest.raises(TooLargeError, match="2 rows of 5 neurons are more than 9 cells"):
+    with pytest.raises(TooLargeError, match="A matrix can have 9 cells; 2 rows of 5 neurons are more"):
         matrix(snapshot, LAYER, [Row(subset="all"), Row(instance=1)])
 
 

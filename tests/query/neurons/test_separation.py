@@ -184,7 +184,7 @@ def test_nothing_to_tell_apart(tmp_path: Path) -> None:
     snapshot = logged(tmp_path, labels, {"head": np.ones((9, 3), np.float32)})
     answer = separation(snapshot)
     assert [group.n for group in answer.groups] == [9]
-    assert answer.layers[0].problem == "There are no two groups with two instances each."
+    assert answer.layers[0].problem == "Fewer than two groups have two instances or more."
     alike = separation(snapshot, [Row(expression="id < 4"), Row(expression="id >= 4")]).layers[0]
     assert (alike.accuracy, alike.neuron, alike.problem) == (0.5, None, None)
     assert math.isnan(alike.effect)

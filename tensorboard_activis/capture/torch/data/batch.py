@@ -137,9 +137,9 @@ def broadcast_batch(processes: Processes, local: Batch | None) -> Batch | None:
     if processes.any(not sendable):
         if local is None:
             raise ConfigurationError(
-                "This process has no data, and needs a batch of another one to know what the model is given. What batches hold "
-                "is more than tensors, numpy arrays, numbers and texts, in lists, tuples and dicts, and cannot be sent. Give "
-                "every process some data."
+                "This process has no data, and the batches of others, by which it would know what the model takes, cannot be sent "
+                "to it: they hold more than tensors, numpy arrays, numbers and texts, in lists, tuples and dicts. Give every "
+                "process some data."
             )
         return local
     received = broadcast(processes, content, encode, DECODERS)

@@ -176,8 +176,8 @@ class InstanceIndices:
         order = self._order.noted() if isinstance(self._order, NotedIndices) else self._order
         if start + count > order.size:
             raise ActiVisError(
-                f"The data gave more instances than the {order.size} of which the sampler gave indices, so that it is "
-                "unknown which is which. Give id=, a function of a batch."
+                f"The data gave more instances than the sampler gave indices ({order.size}), so it is unknown which instance is "
+                "which. Give id=, a function of a batch."
             )
         return order[start : start + count]
 

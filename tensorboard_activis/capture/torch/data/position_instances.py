@@ -82,8 +82,8 @@ class PositionReader(BatchReader):
         sizes = position_sizes(labels if self._labelled else None, first, decodes=self._decodes)
         if sizes is None:
             raise ConfigurationError(
-                "unit='position' takes every token of a sequence, or every place of an image, for an instance, and neither the "
-                "labels nor the model's inputs are such. Leave unit= out, or give labels [instances, positions]."
+                "unit='position' makes every token of a sequence, or every place of an image, an instance, but neither the labels "
+                "nor the model's inputs have positions. Leave unit= out, or give labels [instances, positions]."
             )
         shape = self._score_shape(output, instances, sizes)
         self._width = None if shape is None else shape[-1]
@@ -157,7 +157,7 @@ class PositionReader(BatchReader):
         sizes = position_sizes(labels, batch, decodes=self._decodes)
         if sizes is None:
             raise ActiVisError(
-                "A batch has neither labels nor inputs that tell its positions, and the batches before had."
+                "A batch has neither labels nor inputs that tell its positions, unlike the batches before it."
             )
         mask = mask_of(batch, decodes=self._decodes)
         return Positions.of(sizes, count, None if mask is None else mask[:count])

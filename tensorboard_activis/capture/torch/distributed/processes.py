@@ -197,8 +197,8 @@ def connect(log_dir: str | os.PathLike[str], distributed: bool | None) -> Proces
     if ranks == [str(dist.get_rank())] and not distributed:
         warnings.warn(
             f"ActiVis: of {dist.get_world_size()} processes no other made a logger for {log_dir} within "
-            f"{PATIENCE:g} seconds, so this one logs alone, on the data that it was given. distributed=False says so, and "
-            "does not wait.",
+            f"{PATIENCE:g} seconds, so this one logs alone, on its own data. If that is what you want, give distributed=False, "
+            "which does not wait; if not, make the logger on all processes.",
             ActiVisWarning,
             stacklevel=4,
         )

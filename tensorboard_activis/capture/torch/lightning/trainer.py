@@ -43,7 +43,7 @@ def log_directory(log_dir: str | os.PathLike[str] | None, trainer: Any) -> str:
             return str(logger.log_dir)
     names = ", ".join(type(logger).__name__ for logger in trainer.loggers) or "none"
     raise ConfigurationError(
-        f"log_dir is needed, for the trainer has no TensorBoardLogger (its loggers: {names}). Give "
+        f"log_dir is needed, because the trainer has no TensorBoardLogger (its loggers: {names}). Give "
         "ActiVisCallback(log_dir=...), or Trainer(logger=TensorBoardLogger(...))."
     )
 
@@ -64,8 +64,8 @@ def check_own_passes(trainer: Any, module: Any, keyword: str) -> None:
     """
     if _is_inherited(type(module).forward):
         raise ConfigurationError(
-            f"{type(module).__name__} has no forward, which is what runs over {keyword}=. Define forward(self, x) as the way "
-            f"from a batch's inputs to the logits. Or leave {keyword}= out: the trainer's validation is watched without it."
+            f"{type(module).__name__} has no forward, which {keyword}= needs. Define forward(self, x), from a batch's inputs to "
+            f"the logits. Or leave {keyword}= out: the trainer's validation is watched without it."
         )
     names = {base.__name__ for base in type(trainer.strategy).__mro__}
     sharded = next((name for name in _SHARDED if name in names), None)
@@ -97,7 +97,7 @@ def no_validation(trainer: Any, module: Any) -> str | None:
     else:
         reason = "limit_val_batches is 0" if trainer.limit_val_batches == 0 else "there is no validation loader"
     return (
-        f"ActiVis logs nothing of this training, for the trainer makes no validation: {reason}. Let it validate, or give "
+        f"ActiVis logs nothing of this training, because the trainer makes no validation: {reason}. Let it validate, or give "
         "ActiVisCallback(data=loader)."
     )
 

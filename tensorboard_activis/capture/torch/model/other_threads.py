@@ -93,8 +93,8 @@ class OtherThreads:
         while not self._try_close():
             if time.monotonic() > end:
                 raise ActiVisError(
-                    f"Another thread has been running the model for {PATIENCE:g} seconds, and training flags belong to the "
-                    "model, so it cannot be evaluated meanwhile. Log when that thread is between two batches."
+                    f"Another thread has been running the model for {PATIENCE:g} seconds. It cannot be evaluated meanwhile, "
+                    "because both would set its training flags. Log when that thread is between two batches."
                 )
             time.sleep(0.001)
 
