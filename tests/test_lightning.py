@@ -140,7 +140,9 @@ def test_errors_come_before_training(tmp_path: Path, options: dict[str, Any], me
 def test_passes_of_a_module_without_forward(tmp_path: Path, keyword: str) -> None:
     chosen: Any = {keyword: X}
     made = trainer(tmp_path, ActiVisCallback(log_dir=tmp_path, **chosen))
-    with pytest.raises(ConfigurationError, match=rf"Headless has no forward.* {keyword}=\. Define forward\(self, x\)"):
+    with pytest.raises(
+        ConfigurationError, match=rf"Headless has no forward, which {keyword}= needs\. Define forward\(self, x\)"
+    ):
         made.fit(Headless(), loader(), loader())
 
 

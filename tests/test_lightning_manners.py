@@ -165,7 +165,7 @@ def test_training_and_validation_are_bit_identical(tmp_path: Path, options: dict
 def test_two_callbacks_watch_one_module(tmp_path: Path, kind: Any) -> None:
     """Each has the passes of the validation and no others, whichever comes first, also where one logs fewer validations."""
 
-    class Several(kind):  # type: ignore[misc]
+    class Several(kind):
         def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> None:
             super().validation_step(batch, index)
 

@@ -66,8 +66,8 @@ def test_links_and_their_parts_are_taken(state: str | dict, address: str) -> Non
         (5, "state must be a text or a dict of fields; got int"),
         ({"layer": "fc1"}, "state has no field 'layer'. There are: run, step, "),
         ({5: 1}, "state has no field 5"),
-        ({"rows": {1, 2}}, "state['rows'] is a text, or what JSON can hold"),
-        ({"step": float("nan")}, "state['step'] is a text, or what JSON can hold"),
+        ({"rows": {1, 2}}, "state['rows'] must be a text, or what JSON can hold"),
+        ({"step": float("nan")}, "state['step'] must be a text, or what JSON can hold"),
     ],
 )
 def test_what_is_no_state_is_refused_in_words(state: object, message: str) -> None:

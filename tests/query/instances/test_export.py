@@ -42,5 +42,5 @@ def test_texts_are_no_formulas(snapshot: SnapshotReader) -> None:
 
 def test_too_many(snapshot: SnapshotReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "MAX_ROWS", 16)
-    with pytest.raises(TooLargeError, match="17 instances"):
+    with pytest.raises(TooLargeError, match="these are 17"):
         export_table(snapshot, Page())
