@@ -1,6 +1,7 @@
 """What layers know of columns: a ridge probe on held-out instances, against values that are shuffled within the label."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -170,7 +171,10 @@ def _strata(snapshot: SnapshotReader, count: int) -> np.ndarray:
 
 
 def _targets(snapshot: SnapshotReader, count: int) -> list[_Target]:
-    """Columns with two to eight values of at least 20 instances each; only the first so many."""
+    """Columns with two to eight values of at least 20 instances each; only the first so many.
+
+    Not the model's own inputs, which are columns x0, x1, …: its layers know them, and there may be more than all other columns.
+    """
     table = snapshot.instances.slice(0, count)
     found: list[_Target] = []
     for name in table.column_names:
@@ -179,6 +183,8 @@ def _targets(snapshot: SnapshotReader, count: int) -> list[_Target]:
         if name in NO_CONDITIONS or name == "label" or kind not in ("number", "boolean", "category", "text"):
             continue
         check_time()
+        if kind == "number" and _is_input(table, name):
+            continue
         plain = column.combine_chunks()
         encoded = plain if pa.types.is_dictionary(plain.type) else plain.dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
@@ -192,6 +198,18 @@ def _targets(snapshot: SnapshotReader, count: int) -> list[_Target]:
         if len(found) == MOST_COLUMNS:
             break
     return found
+
+
+def _is_input(table: pa.Table, name: str) -> bool:
+    """Whether a column of numbers is one of the model's own inputs: x0, x1, … of the features that are kept as content."""
+    if "features" not in table.column_names or not re.fullmatch(r"x[0-9]{1,5}", name):
+        return False
+    features = table.column("features").combine_chunks()
+    place, size = int(name[1:]), features.type.list_size
+    if place >= size or features.null_count:
+        return False
+    values = features.flatten().to_numpy().reshape(-1, size)[:, place]
+    return bool(np.array_equal(values, table.column(name).to_numpy().astype(np.float32), equal_nan=True))
 
 
 def _shuffled(target: _Target, strata: np.ndarray, number: int) -> _Target:

@@ -138,15 +138,18 @@ class Scan:
 
         Within that condition's instances, is the pair with the errors it has there as surprising as no pair is by chance? As many
         errors as there are fall on them at random, in proportion to the error rates of their labels: in at most PARENT_LEVEL of
-        the draws may any pair with this condition be as surprising.
+        the draws may any pair with this condition be as surprising. A pair that leaves fewer than LEAST_INSTANCES of them out is
+        none of these: it says of too few that they do not fail.
         """
         (condition,) = parent.conditions
         other = next(one for one in pair.conditions if one != condition)
         inside = np.flatnonzero(self._members[condition])
         weights = np.log(np.maximum(self.rates[inside], 1e-12))
         n, share = self._pair_n[condition], self._pair_e[condition] / max(parent.expected, 1e-12)
-        allowed = (n >= LEAST_INSTANCES) & (n < np.minimum(self._single_n[: n.size], inside.size))
+        allowed = (n >= LEAST_INSTANCES) & (n < self._single_n[: n.size]) & (n <= inside.size - LEAST_INSTANCES)
         allowed[condition] = False
+        if not allowed[other]:
+            return False
 
         def surprises(wrong: np.ndarray) -> np.ndarray:
             k = self._by_instance[wrong, : n.size].sum(axis=0)

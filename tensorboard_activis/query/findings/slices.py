@@ -38,7 +38,7 @@ def slices(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
         if errors.sum() < LEAST_ERRORS or errors.all() or not alone.any():
             break
         scan = Scan(made.members[:, remaining], alone, judged.strata[remaining], errors, len(found))
-        best = _failing(scan)
+        best = best_failing(scan)
         if best is None:
             break
         candidate, p = best
@@ -48,7 +48,7 @@ def slices(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     return found
 
 
-def _failing(scan: Scan) -> tuple[Candidate, float] | None:
+def best_failing(scan: Scan) -> tuple[Candidate, float] | None:
     """The strongest candidate that fails, with its p-value.
 
     Where one condition of a pair fails by itself and the pair says no more than it, the condition stands for the pair.

@@ -28,6 +28,7 @@ def log(
     classes: int = 3,
     feeds_relu: bool = False,
     reducer: str = "none",
+    inputs: np.ndarray | None = None,
     **options: Any,
 ) -> Run:
     """Logs layers [instances, neurons] at each step; ids are 0, 1, … or those from `first_id` of
@@ -52,6 +53,7 @@ def log(
                     outputs=outputs,
                     ids=[index + (first_id or {}).get(step, 0) for index in range(count)],
                     texts=texts,
+                    inputs=inputs,
                     columns=dict(columns or {}),
                 )
             )

@@ -83,3 +83,18 @@ def test_shuffles_stay_within_the_label(tmp_path: Path) -> None:
     assert (other.codes != target.codes).mean() > 0.3
     for c in range(5):
         assert np.bincount(other.codes[strata == c]).tolist() == np.bincount(target.codes[strata == c]).tolist()
+
+
+def test_inputs_of_the_model_are_no_columns_to_be_known(tmp_path: Path) -> None:
+    """Of a table with 20 inputs of three values each, only the user's columns are looked at, one of them named like an input."""
+    random = np.random.default_rng(3)
+    inputs = random.integers(0, 3, (N, 20)).astype(np.float32)
+    site, own = random.integers(0, 2, N), random.integers(0, 2, N)
+    head = np.concatenate([inputs, 2.0 * site[:, None], 2.0 * own[:, None]], axis=1) + 0.1 * random.normal(size=(N, 22))
+    columns = {"site": np.array(["a", "b"])[site].tolist(), "x3": own.tolist()}
+    labels = random.integers(0, CLASSES, N)
+    run = log(
+        tmp_path, {1: {"head": head}}, labels=labels, columns=columns, classes=CLASSES, sample=None, inputs=inputs
+    )
+    assert {"x0", "x3", "x19", "features"} <= set(run.latest.instances.column_names)
+    assert {one.target for one in known(run)} == {"site", "x3"}

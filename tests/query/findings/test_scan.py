@@ -126,6 +126,21 @@ def test_a_pair_must_beat_its_better_condition() -> None:
     assert two.beats(best, two.parent(best))
 
 
+@pytest.mark.parametrize(("left_out", "beaten"), [(19, False), (20, True)])
+def test_a_pair_that_leaves_few_instances_of_its_condition_out_does_not_beat_it(left_out: int, beaten: bool) -> None:
+    """All errors of a condition of 120 instances are in those of a second one, which leaves 19 or 20 of them out."""
+    members = np.zeros((2, 1000), bool)
+    members[0, :120] = True
+    members[1, : 120 - left_out] = members[1, 500:700] = True
+    errors = np.zeros(1000, bool)
+    errors[: 120 - left_out : 2] = errors[900:920] = True
+    scan = Scan(members, np.ones(2, bool), np.zeros(1000, int), errors)
+    pair = next(one for one in scan.best(10, everything) if one.conditions == (0, 1))
+    parent = scan.parent(pair)
+    assert (parent.conditions, pair.n, pair.k, parent.k) == ((0,), 120 - left_out, pair.k, pair.k)
+    assert scan.beats(pair, parent) == beaten
+
+
 def test_a_pair_is_tried_by_its_share_of_the_errors_within_its_better_condition() -> None:
     """A pair with fewer errors than its condition, nearly all of them its own; its p-value against draws by loops."""
     random = np.random.default_rng(1)
