@@ -103,8 +103,10 @@ def test_without_a_bound_it_is_refused_before_training(tmp_path, make):
     callback.close()
 
 
-def rows_of(x: np.ndarray) -> set[tuple[float, ...]]:
-    return {tuple(row) for row in x.astype("float16").tolist()}
+def are_rows_of(some: np.ndarray, others: np.ndarray) -> bool:
+    """Whether each row of one is a row of the other, as far as float16 tells them apart."""
+    off = np.abs(some[:, None].astype("float64") - others).max(2)
+    return max(off.min(0).max(), off.min(1).max()) < 1e-3
 
 
 @pytest.mark.parametrize("steps", [11, *(pytest.param(steps, marks=pytest.mark.nightly) for steps in (3, 8))])
@@ -117,8 +119,7 @@ def test_steps_bound_every_pass_to_the_same_instances(tmp_path, make, steps):
     assert [run.snapshot(step).record.seen for step in run.steps] == [steps * BATCH] * 3
     ids = [set(map(str, run.snapshot(step).instances["id"].to_pylist())) for step in run.steps]
     assert ids[0] == ids[1] == ids[2]
-    expected = rows_of(network.predict(X[: steps * BATCH], verbose=0))
-    assert rows_of(run.latest.activations("out")) == expected
+    assert are_rows_of(run.latest.activations("out"), network.predict(X[: steps * BATCH], verbose=0))
 
 
 @pytest.mark.parametrize("make", OPEN.values(), ids=OPEN)
@@ -131,7 +132,7 @@ def test_validation_steps_are_taken_over(tmp_path, make):
     )
     latest = open_run(tmp_path).latest
     assert latest.record.seen == seen.batches * BATCH == 40
-    assert rows_of(latest.activations("out")) == rows_of(network.predict(X[:40], verbose=0))
+    assert are_rows_of(latest.activations("out"), network.predict(X[:40], verbose=0))
     assert latest.record.metrics["accuracy"] == pytest.approx(fitted.history["val_accuracy"][-1])
 
 

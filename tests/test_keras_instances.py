@@ -62,13 +62,13 @@ def test_multilabel_by_its_loss_and_by_its_labels(tmp_path):
     right = ((probabilities > 0.5) == (truth == 1)).all(axis=1)
     losses = -(truth * np.log(probabilities) + (1 - truth) * np.log(1 - probabilities)).mean(axis=1)
     assert by_id(snapshot, "correct") == dict(enumerate(right.astype(int)))
-    np.testing.assert_allclose(in_order(snapshot, "loss"), losses, rtol=1e-4)
+    np.testing.assert_allclose(in_order(snapshot, "loss"), losses, rtol=1e-4, atol=1e-5)
     summary = snapshot.summary("hidden")
     units = hidden(model, X)
     for number, name in enumerate(NAMES):
         row = list(summary.subsets).index(name)
         assert summary.count[row, 0] == truth[:, number].sum()
-        np.testing.assert_allclose(summary.mean[row], units[truth[:, number] == 1].mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(summary.mean[row], units[truth[:, number] == 1].mean(axis=0), rtol=1e-5, atol=1e-5)
 
 
 def test_tokens_are_counted_where_the_model_s_mask_is(tmp_path):
@@ -141,7 +141,7 @@ def test_regression_of_several_numbers_ranking_and_none(tmp_path):
     snapshot = logged(tmp_path / "regression", model, X, target)
     assert snapshot.record.task == "regression"
     np.testing.assert_allclose(
-        snapshot.record.metrics["loss"], model.evaluate(X, target, verbose=0, batch_size=30), rtol=1e-5
+        snapshot.record.metrics["loss"], model.evaluate(X, target, verbose=0, batch_size=30), rtol=1e-5, atol=1e-5
     )
     single = table_model(1)
     relevance = np.arange(30) % 4
@@ -151,7 +151,7 @@ def test_regression_of_several_numbers_ranking_and_none(tmp_path):
     scores = single.predict(X, verbose=0)[:, 0]
     expected = {row: 1 + (scores[row // 4 * 4 : row // 4 * 4 + 4] > scores[row]).sum() for row in range(30)}
     assert by_id(snapshot, "rank") == pytest.approx(expected)
-    np.testing.assert_allclose(in_order(snapshot, "score"), scores, rtol=1e-6)
+    np.testing.assert_allclose(in_order(snapshot, "score"), scores, rtol=1e-5, atol=1e-5)
     snapshot = logged(tmp_path / "none", table_model(), X, Y, task="none", class_names=NAMES)
     assert snapshot.record.task == "none"
     assert "prediction" not in snapshot.record.columns
@@ -169,7 +169,7 @@ def test_ids_and_columns_by_order_and_by_batch(tmp_path):
     chosen = (X[:, 0] > 0) & (X.sum(axis=1) > 0)
     summary = snapshot.summary("hidden")
     np.testing.assert_allclose(
-        summary.mean[list(summary.subsets).index("warm")], hidden(model, X)[chosen].mean(axis=0), rtol=1e-5
+        summary.mean[list(summary.subsets).index("warm")], hidden(model, X)[chosen].mean(axis=0), rtol=1e-5, atol=1e-5
     )
 
     def identify(batch) -> list[str]:
@@ -181,7 +181,7 @@ def test_ids_and_columns_by_order_and_by_batch(tmp_path):
     batches = [(X[:16], Y[:16]), (X[16:], Y[16:])]
     other = logged(tmp_path / "batch", model, batches_of(batches), id=identify, columns=describe, **options)
     assert set(by_id(other, "size")) == {f"{value:.4f}" for value in X[:, 0]}
-    np.testing.assert_allclose(other.summary("hidden").mean, summary.mean, rtol=1e-5)
+    np.testing.assert_allclose(other.summary("hidden").mean, summary.mean, rtol=1e-5, atol=1e-5)
 
 
 class batches_of(keras.utils.PyDataset):
@@ -201,7 +201,7 @@ def test_an_id_that_comes_again_is_left_out_and_said(tmp_path):
     twice = np.concatenate([X, X[:7]])
     snapshot = logged(tmp_path, model, twice, np.concatenate([Y, Y[:7]]), id=[*range(30), *range(7)])
     assert snapshot.record.seen == 30
-    np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5, atol=1e-5)
     assert any("7" in note for note in snapshot.record.notes)
 
 
@@ -230,6 +230,7 @@ def test_a_model_that_reads_texts_shows_them(tmp_path):
         snapshot.summary("hidden").mean[-1],
         model(keras.ops.convert_to_tensor(texts[::3])).numpy().mean(axis=0),
         rtol=1e-5,
+        atol=1e-5,
     )
 
 
@@ -270,8 +271,8 @@ def test_pinned_are_kept_beside_the_sample_and_in_no_summary(tmp_path, form):
     }
     snapshot = logged(tmp_path, model, X, Y, class_names=NAMES, sample=10, pinned=pinned[form])
     assert (snapshot.record.sample_size, snapshot.record.pinned, snapshot.record.seen) == (10, 3, 30)
-    np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5)
-    np.testing.assert_array_equal(snapshot.activations("hidden")[10:], hidden(model, extra).astype(np.float16))
+    np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(snapshot.activations("hidden")[10:], hidden(model, extra), rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(snapshot.column("prediction")[10:], model.predict(extra, verbose=0).argmax(axis=1))
     labels = snapshot.instances["label"].to_pylist()[10:]
     assert labels == ([None] * 3 if form == "x" else [NAMES[number] for number in truth])
@@ -321,7 +322,7 @@ def test_loaders_of_torch_leave_the_random_numbers_alone(tmp_path):
     torch.manual_seed(5)
     snapshot = logged(tmp_path, model, loader, class_names=NAMES)
     assert torch.equal(torch.rand(3), expected)
-    np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5, atol=1e-5)
     with pytest.raises(ConfigurationError, match="the data come shuffled"):
         ActiVisCallback(tmp_path, loader, id=list(range(30)))
     with pytest.raises(ConfigurationError, match="pinned instances come shuffled"):

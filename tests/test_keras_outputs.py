@@ -76,7 +76,7 @@ def test_classes(tmp_path: Any, form: str, width: int, as_batches: bool) -> None
     snapshot = logged(tmp_path, tested, *data, id=lambda batch: [int((row == X).all(1).argmax()) for row in batch[0]])
     scores = output(tested, "kind")
     assert column(snapshot, "prediction") == scores.argmax(1).tolist()
-    np.testing.assert_allclose(column(snapshot, "loss"), cross_entropy(scores, Y), rtol=1e-4)
+    np.testing.assert_allclose(column(snapshot, "loss"), cross_entropy(scores, Y), rtol=1e-4, atol=1e-5)
     assert sum("The score is" in note for note in snapshot.record.notes) == 1
 
 
@@ -84,7 +84,7 @@ def test_numbers(tmp_path: Any) -> None:
     tested = model("both")
     snapshot = logged(tmp_path, tested, X, REAL)
     assert snapshot.record.task == "regression"
-    np.testing.assert_allclose(column(snapshot, "prediction"), output(tested, "size")[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(column(snapshot, "prediction"), output(tested, "size")[:, 0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", ["both", "both by name"])
@@ -94,7 +94,7 @@ def test_labels_by_the_name_of_their_output(tmp_path: Any, form: str, labels: An
     snapshot = logged(tmp_path, tested, X, labels)
     scores = output(tested, layer)
     expected = scores.argmax(1) if layer == "kind" else scores[:, 0]
-    np.testing.assert_allclose(column(snapshot, "prediction"), expected, rtol=1e-5)
+    np.testing.assert_allclose(column(snapshot, "prediction"), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(column(snapshot, "label"), labels[layer], rtol=1e-6)
 
 
@@ -108,12 +108,12 @@ def test_labels_of_both(tmp_path: Any, form: str, labels: Any) -> None:
     kind, size = output(tested, "kind"), output(tested, "size")[:, 0]
     number, classes = ("", "kind_") if form == "both" else ("size_", "")  # Keras sorts the names of outputs
     classes = "output1_" if isinstance(labels, list) else classes
-    np.testing.assert_allclose(column(snapshot, f"{number}prediction"), size, rtol=1e-5)
+    np.testing.assert_allclose(column(snapshot, f"{number}prediction"), size, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(column(snapshot, f"{number}label"), REAL, rtol=1e-6)
-    np.testing.assert_allclose(column(snapshot, f"{number}loss"), (size - REAL) ** 2, rtol=1e-4)
+    np.testing.assert_allclose(column(snapshot, f"{number}loss"), (size - REAL) ** 2, rtol=1e-4, atol=1e-5)
     assert column(snapshot, f"{classes}prediction") == kind.argmax(1).tolist()
     assert column(snapshot, f"{classes}correct") == (kind.argmax(1) == Y).tolist()
-    np.testing.assert_allclose(column(snapshot, f"{classes}loss"), cross_entropy(kind, Y), rtol=1e-4)
+    np.testing.assert_allclose(column(snapshot, f"{classes}loss"), cross_entropy(kind, Y), rtol=1e-4, atol=1e-5)
 
 
 def test_labels_by_the_position_of_their_output(tmp_path: Any) -> None:
@@ -164,7 +164,7 @@ def test_soft_labels(tmp_path: Any, loss: str | None) -> None:
         scores = output(tested, "kind").astype(np.float64)
         expected = np.log(np.exp(scores).sum(1)) - (soft * scores).sum(1)
         assert snapshot.record.task == "classification"
-        np.testing.assert_allclose(column(snapshot, "loss"), expected, rtol=1e-4)
+        np.testing.assert_allclose(column(snapshot, "loss"), expected, rtol=1e-4, atol=1e-5)
         assert column(snapshot, "label") == soft.argmax(1).tolist()
 
 
@@ -173,5 +173,5 @@ def test_sigmoids_of_classes(tmp_path: Any) -> None:
     tested = keras.Model(inputs, layers.Dense(3, activation="sigmoid")(inputs))
     snapshot = logged(tmp_path, tested, X, Y)
     scores = np.asarray(tested.predict(X, verbose=0))
-    np.testing.assert_allclose(column(snapshot, "score"), scores.max(1), rtol=1e-5)
-    np.testing.assert_allclose(column(snapshot, "loss"), -np.log(scores[np.arange(33), Y]), rtol=1e-4)
+    np.testing.assert_allclose(column(snapshot, "score"), scores.max(1), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(column(snapshot, "loss"), -np.log(scores[np.arange(33), Y]), rtol=1e-4, atol=1e-5)

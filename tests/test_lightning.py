@@ -41,10 +41,10 @@ def test_numbers_with_the_trainers_own_validation_loader(tmp_path: Path) -> None
     order = np.asarray(snapshot.instances["id"])
     for name, values in raw.items():
         summary = snapshot.summary(name)
-        np.testing.assert_allclose(summary.mean[0], values.mean(0), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(summary.mean[0], values.mean(0), rtol=1e-5, atol=1e-5)
         for label in range(CLASSES):
             np.testing.assert_allclose(
-                summary.mean[1 + label], values[Y.numpy() == label].mean(0), rtol=1e-5, atol=1e-6
+                summary.mean[1 + label], values[Y.numpy() == label].mean(0), rtol=1e-5, atol=1e-5
             )
         np.testing.assert_allclose(snapshot.activations(name), values[order], rtol=1e-3, atol=1e-4)
     correct = (raw["head"].argmax(1) == Y.numpy()).mean()

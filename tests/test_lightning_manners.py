@@ -193,8 +193,12 @@ def test_mixed_precision_is_that_of_the_validation(tmp_path: Path) -> None:
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         model.eval()
         expected, pinned = model(X).float(), model(X[:2] * 2).float()
-    np.testing.assert_allclose(snapshot.summary("head").mean[0], expected.mean(0), rtol=1e-5)
-    np.testing.assert_array_equal(snapshot.activations("head")[-2:], pinned.numpy())
+    np.testing.assert_allclose(snapshot.summary("head").mean[0], expected.mean(0), rtol=2e-2, atol=1e-2)
+    found = snapshot.activations("head").astype(np.float32)
+    np.testing.assert_allclose(found[-2:], pinned, rtol=2e-2, atol=1e-2)
+    assert np.array_equal(
+        torch.from_numpy(found).bfloat16().float(), found
+    )  # computed in bfloat16, as no float32 would be
 
 
 @pytest.mark.parametrize("loaded", [False, True])

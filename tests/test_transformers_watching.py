@@ -43,7 +43,7 @@ def check_by_id(run: Path, step: int, model: Any, rows: range | list[int] | None
         expected = plain(copy.deepcopy(model), words(), prefix + layer)
         np.testing.assert_allclose(snapshot.activations(prefix + layer), expected[order], rtol=2e-3, atol=2e-4)
         mean = expected[rows].mean(0)
-        np.testing.assert_allclose(snapshot.summary(prefix + layer).mean[0], mean, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(snapshot.summary(prefix + layer).mean[0], mean, rtol=1e-4, atol=1e-5)
     assert snapshot.instances["label"].to_pylist() == [NAMES[LABELS[row]] for row in order]
     assert snapshot.instances["prediction"].to_pylist() == [NAMES[int(row.argmax())] for row in expected[order]]
     assert snapshot.instances["text"].to_pylist() == [QUESTIONS[row] for row in order]

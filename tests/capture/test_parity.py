@@ -150,7 +150,7 @@ def test_records_are_equal(snapshots):
     ours, theirs = snapshots
     for field in ("task", "seen", "sample_size", "class_names", "step"):
         assert getattr(ours.record, field) == getattr(theirs.record, field)
-    assert ours.record.metrics == pytest.approx(theirs.record.metrics, rel=1e-4)
+    assert ours.record.metrics == pytest.approx(theirs.record.metrics, rel=1e-4, abs=1e-5)
     assert sorted(ours.record.columns) == sorted(theirs.record.columns)
 
 

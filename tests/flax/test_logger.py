@@ -192,10 +192,12 @@ def test_regression_of_named_features(tmp_path):
     prediction = np.asarray(model(height, width))
     rows = np.asarray(snapshot.instances["id"])
     assert snapshot.record.task == "regression"
-    np.testing.assert_allclose(snapshot.column("prediction"), prediction[rows], rtol=1e-5)
+    np.testing.assert_allclose(snapshot.column("prediction"), prediction[rows], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(snapshot.instances["height"], height[rows])
     assert snapshot.instances["even"].to_pylist() == [row % 2 == 0 for row in rows]
-    assert snapshot.record.metrics["loss"] == pytest.approx(((prediction - data["target"]) ** 2).mean(), rel=1e-5)
+    assert snapshot.record.metrics["loss"] == pytest.approx(
+        ((prediction - data["target"]) ** 2).mean(), rel=1e-5, abs=1e-5
+    )
 
 
 def test_inputs_alone_are_recorded_without_a_task(tmp_path):
@@ -241,7 +243,9 @@ def test_pinned_instances_and_a_reducer_of_ones_own(tmp_path):
     )
     assert [layer.info.reducer for layer in snapshot.layers.values()] == ["mean", "spread"]
     conv2 = np.asarray(model.by_hand(IMAGES[:3] + 1)["conv2"]).reshape(3, -1, 7)
-    np.testing.assert_allclose(snapshot.activations("conv2")[70:].astype(float), np.ptp(conv2, axis=1), rtol=2e-3)
+    np.testing.assert_allclose(
+        snapshot.activations("conv2")[70:].astype(float), np.ptp(conv2, axis=1), rtol=2e-3, atol=1e-5
+    )
     assert (snapshot.record.seen, snapshot.record.pinned) == (70, 3)
 
 

@@ -64,7 +64,7 @@ def test_classes(tmp_path: Path, form: str, width: int) -> None:
     scores = np.asarray(model.both(X)[1], np.float64)
     assert column(snapshot, "prediction") == scores.argmax(1).tolist()
     loss = np.asarray(jax.scipy.special.logsumexp(scores, 1)) - scores[np.arange(33), Y]
-    np.testing.assert_allclose(column(snapshot, "loss"), loss, rtol=1e-4)
+    np.testing.assert_allclose(column(snapshot, "loss"), loss, rtol=1e-4, atol=1e-5)
     assert sum("The score is" in note for note in snapshot.record.notes) == 1
 
 
@@ -72,7 +72,7 @@ def test_numbers(tmp_path: Path) -> None:
     model = Heads("features first", 5, 1)
     snapshot = logged(tmp_path, model, X[:, 0])
     assert snapshot.record.task == "regression"
-    np.testing.assert_allclose(column(snapshot, "prediction"), model.both(X)[1][:, 0], rtol=1e-4)
+    np.testing.assert_allclose(column(snapshot, "prediction"), model.both(X)[1][:, 0], rtol=1e-4, atol=1e-5)
 
 
 def test_what_does_not_fit_is_refused_in_words(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_soft_labels(tmp_path: Path) -> None:
     scores = np.asarray(model.both(X)[1], np.float64)
     expected = -(soft * np.asarray(jax.nn.log_softmax(scores))).sum(1)
     assert snapshot.record.task == "classification"
-    np.testing.assert_allclose(column(snapshot, "loss"), expected, rtol=1e-4)
+    np.testing.assert_allclose(column(snapshot, "loss"), expected, rtol=1e-4, atol=1e-5)
     assert column(snapshot, "label") == soft.argmax(1).tolist()
 
 

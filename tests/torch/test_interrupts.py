@@ -1,8 +1,11 @@
 """Ctrl-C at any line leaves the model and the process unchanged, and the directory unlocked."""
 
+import contextlib
 import linecache
 import random
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -186,3 +189,30 @@ def test_watch_where_torch_functions_are_switched(tmp_path: Path, at: int) -> No
         assert interrupter.run(evaluate)
         assert interrupter.places[0].startswith("hooks.py:")
         assert not set(differences(before, process_state(model))) - {"tensors", "torch"}
+
+
+class InTorch(Interrupter):
+    """Interrupts at lines by which torch takes a mode off the stack for a call, and puts it back."""
+
+    def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
+        torchs = frame.f_back is not None and frame.f_back.f_code.co_filename == torch.overrides.__file__
+        if not torchs or frame.f_code.co_filename != contextlib.__file__:
+            return self._line
+        return super()._line(frame, event, arg)
+
+
+def test_no_mode_comes_back_when_an_interrupt_in_torch_is_forgotten(tmp_path: Path) -> None:
+    model = trained().eval()
+    with ActiVisLogger(tmp_path, model, (X, Y), layers=["*", "/flatten"], strict=True) as logger:
+
+        def evaluate(step: int) -> None:
+            with logger.watch(step) as watched:
+                model(X[:5])
+                watched.batch(labels=Y[:5])
+
+        works: list[Callable[[int], object]] = [evaluate, logger.log]
+        for step, work in enumerate(works):
+            for at in range(12):  # each call has some lines that begin it and some that end it
+                before, interrupter = process_state(model), InTorch([at])
+                assert interrupter.run(partial(work, step)), at
+                assert not set(differences(before, process_state(model))) - {"tensors", "torch"}, interrupter.places

@@ -84,7 +84,9 @@ def test_classes(
         score = model.both(x)[1]
     expected = score.argmax(1).tolist()
     assert by_id(snapshot, "prediction") == (expected if names is None else [names[each] for each in expected])
-    np.testing.assert_allclose(by_id(snapshot, "loss"), F.cross_entropy(score, y, reduction="none"), rtol=1e-5)
+    np.testing.assert_allclose(
+        by_id(snapshot, "loss"), F.cross_entropy(score, y, reduction="none"), rtol=1e-5, atol=1e-5
+    )
     notes = [note for note in snapshot.record.notes if "The score is" in note]
     assert len(notes) == (form != "logits" or names is None or width == 3)  # else nothing else fits
 
@@ -97,7 +99,7 @@ def test_numbers(tmp_path: Path, x: torch.Tensor, form: str, shape: tuple[int, .
     with torch.no_grad():
         score = model.both(x)[1][:, 0]
     assert snapshot.record.task == "regression"
-    np.testing.assert_allclose(by_id(snapshot, "prediction"), score, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "prediction"), score, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [5, 3])
@@ -106,7 +108,7 @@ def test_several_numbers(tmp_path: Path, x: torch.Tensor, width: int) -> None:
     snapshot = logged(tmp_path, model, batches(x, target))
     with torch.no_grad():
         error = (model.both(x)[1] - target).square().mean(1)
-    np.testing.assert_allclose(by_id(snapshot, "loss"), error, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), error, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [5, 3, 1])
@@ -116,7 +118,7 @@ def test_several_classes_per_instance(tmp_path: Path, x: torch.Tensor, width: in
     with torch.no_grad():
         loss = F.binary_cross_entropy_with_logits(model.both(x)[1], target.float(), reduction="none").mean(1)
     assert snapshot.record.task == "multilabel"
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5, atol=1e-5)
 
 
 class Tagger(nn.Module):
@@ -148,7 +150,7 @@ def test_positions(tmp_path: Path, positions: int, width: int, order: tuple[int,
         scores = model.scores(ids)
     loss = F.cross_entropy(scores.transpose(1, 2), tags, reduction="none").mean(1)
     assert snapshot.record.task == "tokens"
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5, atol=1e-5)
     assert by_id(snapshot, "prediction") == scores.argmax(2).tolist()
 
 
@@ -199,7 +201,9 @@ def test_the_user_says_which_it_is(
         left, right = model(x)
     score = left - right if index is None else (left, right)[index]
     assert by_id(snapshot, "prediction") == score.argmax(1).tolist()
-    np.testing.assert_allclose(by_id(snapshot, "loss"), F.cross_entropy(score, y, reduction="none"), rtol=1e-4)
+    np.testing.assert_allclose(
+        by_id(snapshot, "loss"), F.cross_entropy(score, y, reduction="none"), rtol=1e-4, atol=1e-5
+    )
     assert snapshot.record.notes == ()
 
 
@@ -238,7 +242,7 @@ def test_an_input_rebuilt_is_no_score_of_classes(tmp_path: Path, x: torch.Tensor
     rebuilt = logged(tmp_path / "numbers", model, batches(x, x))
     with torch.no_grad():
         error = (model(x)[0] - x).square().mean(1)
-    np.testing.assert_allclose(by_id(rebuilt, "loss"), error, rtol=1e-5)
+    np.testing.assert_allclose(by_id(rebuilt, "loss"), error, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["logits", "scores"])
@@ -283,7 +287,9 @@ def test_a_later_label_shows_that_it_was_the_wrong_output(tmp_path: Path, x: tor
         score = model.head(x)
     assert by_id(second, "prediction") == score.argmax(1).tolist()
     assert by_id(second, "label") == labels.tolist()
-    np.testing.assert_allclose(by_id(second, "loss"), F.cross_entropy(score, labels, reduction="none"), rtol=1e-5)
+    np.testing.assert_allclose(
+        by_id(second, "loss"), F.cross_entropy(score, labels, reduction="none"), rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)

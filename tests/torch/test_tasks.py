@@ -29,9 +29,11 @@ def test_single_label(tmp_path: Path, x: torch.Tensor) -> None:
     chance, prediction = logits.softmax(1).max(1)
     assert by_id(snapshot, "prediction") == [NAMES[index] for index in prediction]
     assert by_id(snapshot, "correct") == (prediction == labels).tolist()
-    np.testing.assert_allclose(by_id(snapshot, "score"), chance, rtol=1e-5)
-    np.testing.assert_allclose(by_id(snapshot, "loss"), F.cross_entropy(logits, labels, reduction="none"), rtol=1e-5)
-    assert snapshot.record.metrics["loss"] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "score"), chance, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        by_id(snapshot, "loss"), F.cross_entropy(logits, labels, reduction="none"), rtol=1e-5, atol=1e-5
+    )
+    assert snapshot.record.metrics["loss"] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5, abs=1e-5)
 
 
 def test_multi_label(tmp_path: Path, x: torch.Tensor) -> None:
@@ -45,7 +47,7 @@ def test_multi_label(tmp_path: Path, x: torch.Tensor) -> None:
     loss = F.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none").mean(1)
     predicted = logits.sigmoid() > 0.5
     assert snapshot.record.task == "multilabel"
-    assert snapshot.record.metrics["loss"] == pytest.approx(loss.mean().item(), rel=1e-5)
+    assert snapshot.record.metrics["loss"] == pytest.approx(loss.mean().item(), rel=1e-5, abs=1e-5)
     right = (predicted == labels).all(1)
     assert snapshot.record.metrics["accuracy"] == pytest.approx(right.float().mean().item())
     found = snapshot.instances.to_pydict()
@@ -54,11 +56,11 @@ def test_multi_label(tmp_path: Path, x: torch.Tensor) -> None:
         assert found["label"][row] == [name for name, own in zip(NAMES, labels[index], strict=True) if own]
         assert found["prediction"][row] == [name for name, own in zip(NAMES, predicted[index], strict=True) if own]
         assert found["correct"][row] == bool(right[index])
-        assert found["loss"][row] == pytest.approx(loss[index].item(), rel=1e-5)
+        assert found["loss"][row] == pytest.approx(loss[index].item(), rel=1e-5, abs=1e-5)
         sure = torch.maximum(logits[index].sigmoid(), (-logits[index]).sigmoid()).min().item()
-        assert found["score"][row] == pytest.approx(sure, rel=1e-5)
+        assert found["score"][row] == pytest.approx(sure, rel=1e-5, abs=1e-5)
         own = torch.where(labels[index], logits[index].sigmoid(), (-logits[index]).sigmoid()).min().item()
-        assert found["label_score"][row] == pytest.approx(own, rel=1e-5)
+        assert found["label_score"][row] == pytest.approx(own, rel=1e-5, abs=1e-5)
     number = labels.sum(0).tolist()
     both = int((labels[:, 0] & labels[:, 1]).sum())
     judged = {"correct": int(right.sum()), "wrong": int((~right).sum())}
@@ -67,7 +69,7 @@ def test_multi_label(tmp_path: Path, x: torch.Tensor) -> None:
     summary = snapshot.summary(layer)
     for index, name in enumerate(NAMES):
         row = summary.subsets.index(name)
-        np.testing.assert_allclose(summary.mean[row], logits[labels[:, index]].mean(0), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(summary.mean[row], logits[labels[:, index]].mean(0), rtol=1e-4, atol=1e-5)
     assert snapshot.where('"bee" in label').tolist() == ["bee" in own for own in found["label"]]
 
 
@@ -84,7 +86,7 @@ def test_multi_label_with_labels_that_are_not_known(tmp_path: Path, x: torch.Ten
     snapshot = logged(tmp_path, model, (x, labels))
     with torch.no_grad():
         loss = F.binary_cross_entropy_with_logits(model(x)[:16, :2], labels[:16, :2], reduction="none").mean(1)
-    np.testing.assert_allclose(by_id(snapshot, "loss")[:16], loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss")[:16], loss, rtol=1e-5, atol=1e-5)
     assert by_id(snapshot, "correct")[16] is None
     assert snapshot.record.notes == (
         "Labels that are missing or none of the 3 classes: 1. Their instances count in no class.",
@@ -97,7 +99,7 @@ def test_a_regression_of_several_numbers(tmp_path: Path, x: torch.Tensor) -> Non
     with torch.no_grad():
         loss = F.mse_loss(model(x), targets, reduction="none").mean(1)
     assert snapshot.record.task == "regression"
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5, atol=1e-5)
     assert "correct" not in snapshot.instances.column_names
     np.testing.assert_allclose(by_id(snapshot, "label"), targets, rtol=1e-6)
 
@@ -117,7 +119,7 @@ def test_ranking_within_groups(tmp_path: Path, x: torch.Tensor) -> None:
     with torch.no_grad():
         scores = model(x)[:, 0]
     assert snapshot.record.task == "ranking"
-    np.testing.assert_allclose(by_id(snapshot, "score"), scores, rtol=1e-6)
+    np.testing.assert_allclose(by_id(snapshot, "score"), scores, rtol=1e-5, atol=1e-5)
     ranks, losses = by_id(snapshot, "rank"), by_id(snapshot, "loss")
     for index in range(16):
         group = [other for other in range(17) if query[other] == query[index]]
@@ -127,7 +129,7 @@ def test_ranking_within_groups(tmp_path: Path, x: torch.Tensor) -> None:
             for other in group
             if relevance[other] != relevance[index]
         ]
-        assert losses[index] == pytest.approx(np.mean(pairs), rel=1e-5)
+        assert losses[index] == pytest.approx(np.mean(pairs), rel=1e-5, abs=1e-5)
     assert np.isnan(ranks[16])
     assert "correct" not in snapshot.instances.column_names
     assert "prediction" not in snapshot.instances.column_names
@@ -163,7 +165,7 @@ def test_a_logit_is_no_probability_because_it_lies_between_0_and_1(tmp_path: Pat
     x, labels = torch.ones(5, 2), torch.tensor([0, 1, 1, 0, 1])
     snapshot = logged(tmp_path, model, (x, labels))
     loss = F.binary_cross_entropy_with_logits(torch.full((5,), shift), labels.float(), reduction="none")
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5, atol=1e-5)
 
 
 def test_one_probability_for_two_classes(tmp_path: Path, x: torch.Tensor) -> None:
@@ -171,7 +173,7 @@ def test_one_probability_for_two_classes(tmp_path: Path, x: torch.Tensor) -> Non
     snapshot = logged(tmp_path, model, (x, torch.arange(17) % 2))
     with torch.no_grad():
         loss = F.binary_cross_entropy(model(x), (torch.arange(17) % 2).float(), reduction="none")
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-4)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-4, atol=1e-5)
 
 
 def test_probabilities_of_a_sigmoid_per_class(tmp_path: Path, x: torch.Tensor) -> None:
@@ -179,7 +181,7 @@ def test_probabilities_of_a_sigmoid_per_class(tmp_path: Path, x: torch.Tensor) -
     snapshot = logged(tmp_path, model, (x, labels), task="multilabel")
     with torch.no_grad():
         loss = F.binary_cross_entropy(model(x), labels, reduction="none").mean(1)
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-4)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-4, atol=1e-5)
 
 
 class Expit(nn.Module):
@@ -195,9 +197,11 @@ def test_a_sigmoid_per_class_of_one_class_each(tmp_path: Path, x: torch.Tensor, 
     with torch.no_grad():
         outputs = model(x)
     assert snapshot.record.task == "classification"
-    np.testing.assert_allclose(by_id(snapshot, "score"), outputs.max(1).values, rtol=1e-5)
-    np.testing.assert_allclose(by_id(snapshot, "label_score"), outputs[range(17), labels], rtol=1e-5)
-    np.testing.assert_allclose(by_id(snapshot, "loss"), F.nll_loss(outputs.log(), labels, reduction="none"), rtol=1e-4)
+    np.testing.assert_allclose(by_id(snapshot, "score"), outputs.max(1).values, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "label_score"), outputs[range(17), labels], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        by_id(snapshot, "loss"), F.nll_loss(outputs.log(), labels, reduction="none"), rtol=1e-4, atol=1e-5
+    )
     assert by_id(snapshot, "prediction") == [NAMES[index] for index in outputs.argmax(1)]
 
 
@@ -220,7 +224,7 @@ def test_the_last_step_is_that_of_the_score(tmp_path: Path, x: torch.Tensor, sig
     with torch.no_grad():
         outputs = model(x)["scores"]
     scores = outputs if sigmoid else outputs.softmax(1)
-    np.testing.assert_allclose(by_id(snapshot, "score"), scores.max(1).values, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "score"), scores.max(1).values, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("last", [nn.Identity, lambda: nn.Softmax(1)])
@@ -239,12 +243,12 @@ def test_soft_labels(tmp_path: Path, x: torch.Tensor, last: Any, kind: str) -> N
         scores = outputs.log() if isinstance(model[1], nn.Softmax) else outputs
     assert snapshot.record.task == "classification"
     expected = F.cross_entropy(scores, labels, reduction="none")
-    np.testing.assert_allclose(by_id(snapshot, "loss"), expected, rtol=1e-4)
-    assert snapshot.record.metrics["loss"] == pytest.approx(expected.mean().item(), rel=1e-4)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), expected, rtol=1e-4, atol=1e-5)
+    assert snapshot.record.metrics["loss"] == pytest.approx(expected.mean().item(), rel=1e-4, abs=1e-5)
     assert by_id(snapshot, "label") == [NAMES[index] for index in labels.argmax(1)]
     assert by_id(snapshot, "correct") == (scores.argmax(1) == labels.argmax(1)).tolist()
     chance = scores.softmax(1)[range(17), labels.argmax(1)]
-    np.testing.assert_allclose(by_id(snapshot, "label_score"), chance, rtol=1e-4)
+    np.testing.assert_allclose(by_id(snapshot, "label_score"), chance, rtol=1e-4, atol=1e-5)
     assert counts(snapshot)["ant"] == int((labels.argmax(1) == 0).sum())
 
 
@@ -255,13 +259,13 @@ def test_soft_labels_may_be_missing(tmp_path: Path, x: torch.Tensor) -> None:
     snapshot = logged(tmp_path, model, (x, labels))
     with torch.no_grad():
         loss = F.cross_entropy(model(x), labels, reduction="none")
-    np.testing.assert_allclose(by_id(snapshot, "loss"), [*loss[:4], np.nan, *loss[5:]], rtol=1e-4)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), [*loss[:4], np.nan, *loss[5:]], rtol=1e-4, atol=1e-5)
     assert by_id(snapshot, "label") == [0] * 4 + [None] + [0] * 12
     assert by_id(snapshot, "correct")[4] is None
     numbers = logged(tmp_path / "numbers", model, (x, labels), task="regression")
     with torch.no_grad():
         error = (model(x) - labels).square().mean(1)
-    np.testing.assert_allclose(by_id(numbers, "loss"), error, rtol=1e-5)
+    np.testing.assert_allclose(by_id(numbers, "loss"), error, rtol=1e-5, atol=1e-5)
 
 
 def test_outputs_that_are_not_finite(tmp_path: Path, x: torch.Tensor) -> None:
@@ -273,7 +277,7 @@ def test_outputs_that_are_not_finite(tmp_path: Path, x: torch.Tensor) -> None:
     others = [index for index in range(17) if index != 3]
     with torch.no_grad():
         loss = F.cross_entropy(model(x[others]), labels[others]).item()
-    assert snapshot.record.metrics["loss"] == pytest.approx(loss, rel=1e-5)
+    assert snapshot.record.metrics["loss"] == pytest.approx(loss, rel=1e-5, abs=1e-5)
     assert any(
         note.startswith("Instances for which the model gave NaN or infinity: 1.") for note in snapshot.record.notes
     )
@@ -324,4 +328,4 @@ def test_labels_that_are_missing_or_out_of_range_later(tmp_path: Path, x: torch.
     assert by_id(snapshot, "label")[5:] == [None, None, "cat"]
     with torch.no_grad():
         loss = F.cross_entropy(model(x[:8]), torch.where(labels < 3, labels, -100)).item()
-    assert snapshot.record.metrics["loss"] == pytest.approx(loss, rel=1e-5)
+    assert snapshot.record.metrics["loss"] == pytest.approx(loss, rel=1e-5, abs=1e-5)

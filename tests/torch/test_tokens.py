@@ -73,7 +73,7 @@ def test_a_tagger(tmp_path: Path, batches: list[dict[str, torch.Tensor]], kind: 
                 number.append(int(real.sum()))
                 exact.append(bool(hits.all()) if real.any() else None)
                 carried.append([TAGS[index] for index in labels[real]])
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5, atol=1e-5)
     assert by_id(snapshot, "tokens") == number
     assert by_id(snapshot, "label") == carried
     assert by_id(snapshot, "correct") == exact
@@ -82,7 +82,7 @@ def test_a_tagger(tmp_path: Path, batches: list[dict[str, torch.Tensor]], kind: 
     np.testing.assert_allclose(np.array(by_id(snapshot, "accuracy"))[known], shares, rtol=1e-6)
     assert snapshot.record.metrics["accuracy"] == pytest.approx(sum(right) / sum(number))
     mean = sum(loss[index] * number[index] for index in known) / sum(number)
-    assert snapshot.record.metrics["loss"] == pytest.approx(mean, rel=1e-5)
+    assert snapshot.record.metrics["loss"] == pytest.approx(mean, rel=1e-5, abs=1e-5)
     found = counts(snapshot)
     assert found["LOC"] == found["places"] == sum("LOC" in own for own in carried)
     assert found["long"] == sum(count > 3 for count in number)
@@ -99,9 +99,9 @@ def test_a_language_model_predicts_the_next_token(tmp_path: Path) -> None:
         logits = model(batch["input_ids"])["logits"][:, :-1]
     labels = batch["labels"][:, 1:]
     loss = [F.cross_entropy(one, own, ignore_index=IGNORED).item() for one, own in zip(logits, labels, strict=True)]
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5, atol=1e-5)
     whole = F.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED).item()
-    assert snapshot.record.metrics["loss"] == pytest.approx(whole, rel=1e-5)
+    assert snapshot.record.metrics["loss"] == pytest.approx(whole, rel=1e-5, abs=1e-5)
     # A text is no right or wrong answer, and the vocabulary is no set of classes.
     assert counts(snapshot) == {"all": 7}
     assert "correct" not in snapshot.instances.column_names
@@ -114,7 +114,7 @@ def test_targets_that_are_shifted_already(tmp_path: Path) -> None:
     with torch.no_grad():
         logits = model(text[:, :-1])["logits"]
     loss = F.cross_entropy(logits.transpose(1, 2), text[:, 1:], reduction="none").mean(1)
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5, atol=1e-5)
     assert counts(snapshot) == {"all": 7}  # no class for each word of the vocabulary
 
 
@@ -126,7 +126,7 @@ def test_one_tensor_is_input_and_labels_of_a_language_model(tmp_path: Path, name
     with torch.no_grad():
         logits = model(text)["logits"][:, :-1]
     loss = F.cross_entropy(logits.transpose(1, 2), text[:, 1:], reduction="none").mean(1)
-    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5, atol=1e-5)
     assert counts(snapshot) == {"all": 7}
 
 
@@ -142,7 +142,7 @@ def test_logits_are_reduced_on_the_device_in_parts(monkeypatch: pytest.MonkeyPat
         own = torch.where(mask[row] & (labels[row] < 3) & (labels[row] >= 0), labels[row], IGNORED)
         expected = F.cross_entropy(logits[row], own, ignore_index=IGNORED).item()
         assert found.loss is not None
-        assert found.loss[row] == pytest.approx(expected, rel=1e-5, nan_ok=True)
+        assert found.loss[row] == pytest.approx(expected, rel=1e-5, abs=1e-5, nan_ok=True)
     same(torch_token_scores(logits, None, mask), token_scores(logits.numpy(), None, mask.numpy()))
 
 
@@ -152,7 +152,7 @@ def same(one: TokenScores, other: TokenScores) -> None:
         b: Any = getattr(other, name)
         assert (a is None) == (b is None)
         if a is not None:
-            np.testing.assert_allclose(a, b, rtol=1e-5)
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
     for name in ("prediction", "label"):
         a, b = getattr(one, name), getattr(other, name)
         assert (a is None) == (b is None)
@@ -173,4 +173,4 @@ def test_half_precision_is_widened_before_sums(dtype: torch.dtype) -> None:
     found = torch_token_scores(logits, labels)
     expected = F.cross_entropy(logits.double().transpose(1, 2), labels, reduction="none").mean(1)
     assert found.loss is not None
-    np.testing.assert_allclose(found.loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(found.loss, expected, rtol=1e-5, atol=1e-5)

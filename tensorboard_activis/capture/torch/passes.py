@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from tensorboard_activis.capture.adapter import Sink
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted
 from tensorboard_activis.capture.isolation.random_states import RandomStream
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
@@ -105,7 +106,8 @@ class PassCollector:
         self._handles = [self._model.register_forward_pre_hook(self._model_begins, with_kwargs=True)]
         if self._recorded.is_recorded:
             self._attach_layers()
-        self._attach_end()
+        else:
+            self._attach_end()
 
     def detach(self) -> None:
         """Removes the hooks; safe to call twice."""
@@ -229,8 +231,7 @@ class PassCollector:
 
         def run() -> None:
             self._recorded.record(batch)
-            self._attach_layers()
-            self._attach_end()
+            uninterrupted(self._attach_layers)
             assert self._hooks is not None
             self._begin_positions(None)
             self._hooks.start(instances, batch.mask, labels=batch.labels)
@@ -268,8 +269,7 @@ class PassCollector:
                 running.stop()
                 return None
             activations: Mapping[str, torch.Tensor] = running.finish(output)
-            self._attach_layers()
-            self._attach_end()
+            uninterrupted(self._attach_layers)
         elif self._hooks is not None:
             activations, rows = self._hooks.stop(self._last_output), self._hooks.rows
         return self._done(batch, output, activations, CallCounts(frozenset()), rows) if activations else None
@@ -280,6 +280,7 @@ class PassCollector:
         self._hooks = self._recorded.hooks(self._model, self.positions)
         self._depth = None if self._hooks.depth is None else DepthReader(self._hooks.depth, self._recorded.graph)
         self._hooks.attach()
+        self._attach_end()
 
     def _attach_end(self) -> None:
         """Registers the hook that ends a pass, as the last one of the model: behind those that reduce its output."""

@@ -71,14 +71,14 @@ def test_operators_of_a_subclassed_model():
     }
     assert set(activations) == set(names)
     for name, maps in expected.items():
-        np.testing.assert_allclose(activations[name], maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(activations[name], maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-5, err_msg=name)
     mean = twice.mean(axis=(1, 2))
-    np.testing.assert_allclose(activations["/split[0]"], mean[:, :1], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(activations["/split[1]"], mean[:, 1:], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(outputs, model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(activations["out"], outputs, rtol=1e-6)
+    np.testing.assert_allclose(activations["/split[0]"], mean[:, :1], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(activations["/split[1]"], mean[:, 1:], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(outputs, model.predict(x, verbose=0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(activations["out"], outputs, rtol=1e-5, atol=1e-5)
     again, *_ = forward(x[:4])
-    np.testing.assert_allclose(again["one/add"], activations["one/add"][:4], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(again["one/add"], activations["one/add"][:4], rtol=1e-5, atol=1e-5)
     assert forward.traces == 1 or keras.backend.backend() == "torch"
 
 
@@ -93,8 +93,8 @@ def test_operators_of_a_functional_model_are_layers_like_any_other():
     assert not recording.replayed
     activations, *_ = Forward(model, targets(recording, [relu, add], {add: "max"}), specs)(x)
     maps = np.maximum(keras.Model(image, conv).predict(x, verbose=0), 0)
-    np.testing.assert_allclose(activations[relu], maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(activations[add], (maps + x).max(axis=(1, 2)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(activations[relu], maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(activations[add], (maps + x).max(axis=(1, 2)), rtol=1e-5, atol=1e-5)
 
 
 def test_masks_reach_operators():
@@ -123,7 +123,7 @@ def test_masks_reach_operators():
     }
     for name, values in expected.items():
         means = [row[:count].mean(axis=0) for row, count in zip(values, (3, 5, 1), strict=True)]
-        np.testing.assert_allclose(activations[name], means, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(activations[name], means, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="code that only TensorFlow's tensors go through")

@@ -27,16 +27,16 @@ def tokens() -> torch.Tensor:
 
 def test_mean_and_max_over_space(maps: torch.Tensor) -> None:
     values = maps.numpy()
-    np.testing.assert_allclose(reduce_activations(maps, FIRST, 7), values.mean((2, 3)), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(reduce_activations(maps, FIRST, 7), values.mean((2, 3)), rtol=1e-5, atol=1e-5)
     assert np.array_equal(reduce_activations(maps, FIRST, 7, "max"), values.max((2, 3)))
-    np.testing.assert_allclose(reduce_activations(maps, Axes(0, 3), 7), values.mean((1, 2)), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(reduce_activations(maps, Axes(0, 3), 7), values.mean((1, 2)), rtol=1e-5, atol=1e-5)
 
 
 def test_the_axis_of_instances_may_come_later(tokens: torch.Tensor) -> None:
     time_first = tokens.transpose(0, 1)
-    assert torch.equal(reduce_activations(time_first, Axes(1, 2), 5), tokens.mean(1))
+    assert torch.allclose(reduce_activations(time_first, Axes(1, 2), 5), tokens.mean(1), atol=1e-6)
     neurons_first = tokens.permute(2, 1, 0)
-    assert torch.allclose(reduce_activations(neurons_first, Axes(2, 0), 5), tokens.mean(1))
+    assert torch.allclose(reduce_activations(neurons_first, Axes(2, 0), 5), tokens.mean(1), atol=1e-6)
 
 
 def test_a_copy_is_made() -> None:
@@ -52,7 +52,7 @@ def test_sums_are_made_in_float32(dtype: torch.dtype) -> None:
     expected = raw.double().numpy().mean(2)
     reduced = reduce_activations(raw, FIRST, 7)
     assert reduced.dtype == torch.float32
-    np.testing.assert_allclose(reduced, expected, rtol=1e-5)
+    np.testing.assert_allclose(reduced, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("reducer", ["mean", "max", "std", "first", "last"])
@@ -61,7 +61,7 @@ def test_masks(tokens: torch.Tensor, reducer: str) -> None:
     for row in range(4):
         real = tokens[row][MASK[row]].numpy()
         computed = {"mean": real.mean(0), "max": real.max(0), "std": real.std(0), "first": real[0], "last": real[-1]}
-        np.testing.assert_allclose(reduced[row], computed[reducer], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(reduced[row], computed[reducer], rtol=1e-5, atol=1e-5)
     assert np.isnan(reduced[4]).all()
 
 
@@ -71,9 +71,8 @@ def test_first_and_last_without_a_mask(tokens: torch.Tensor) -> None:
 
 
 def test_a_mask_of_another_length_is_for_another_layer(maps: torch.Tensor) -> None:
-    assert torch.equal(
-        reduce_activations(maps, FIRST, 7, "mean", torch.zeros(7, 9, dtype=torch.bool)), maps.mean((2, 3))
-    )
+    found = reduce_activations(maps, FIRST, 7, "mean", torch.zeros(7, 9, dtype=torch.bool))
+    assert torch.allclose(found, maps.mean((2, 3)), atol=1e-6)
 
 
 def test_a_mask_with_one_more_axis() -> None:

@@ -168,7 +168,7 @@ def test_a_closure_computes_gradients_inside_of_the_step(tmp_path: Path):
             optimizer.step(closure)  # type: ignore[arg-type]
     health = open_run(tmp_path).health
     np.testing.assert_allclose(health.of("gradient_norm", "0"), norms, rtol=DIGITS)
-    np.testing.assert_allclose(health.loss, losses, rtol=1e-6)
+    np.testing.assert_allclose(health.loss, losses, rtol=1e-5, atol=1e-5)
 
 
 def test_scaled_gradients_are_unscaled_and_a_skipped_step_is_none(tmp_path: Path):
@@ -313,7 +313,7 @@ def test_loads_of_hugging_faces_mixture_are_those_of_its_router(tmp_path: Path):
     health = open_run(tmp_path).health
     expected = np.bincount(chosen[0].ravel(), minlength=4).max() / 21
     assert health.of("expert_load", path)[0] == pytest.approx(expected, rel=DIGITS)
-    assert health.loss[0] == pytest.approx(loss.item(), rel=1e-6)
+    assert health.loss[0] == pytest.approx(loss.item(), rel=1e-5, abs=1e-5)
 
 
 def test_a_compiled_model_has_gradients_and_says_what_it_has_not(tmp_path: Path):

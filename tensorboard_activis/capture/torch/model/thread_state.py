@@ -3,6 +3,9 @@
 An interrupted `with` statement inside a pass may leave it changed.
 """
 
+import contextlib
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -51,8 +54,27 @@ class PassMode(TorchFunctionMode):
 
 def leave_modes(count: int) -> None:
     """Leaves TorchFunctionModes until so many are active, also those that an interrupt left on the stack."""
+    _end_interrupted_calls()
     while torch._C._len_torch_function_stack() > count:
         torch._C._pop_torch_function_stack()
+
+
+def _end_interrupted_calls() -> None:
+    """Has torch put back each mode that it took off the stack for a call which an interrupt ended.
+
+    It does so in a generator. Where the interrupt came as this was about to be left, the traceback would keep it until the
+    exception is forgotten, and the mode would be back on the stack long after ours were left.
+    """
+    within_torch = False
+    error = sys.exception()
+    for frame, _ in traceback.walk_tb(error.__traceback__ if error else None):
+        file = frame.f_code.co_filename
+        if file == torch.overrides.__file__ or (within_torch and file == contextlib.__file__):
+            within_torch = True
+            with contextlib.suppress(RuntimeError):  # it is running
+                frame.clear()
+        else:
+            within_torch = False
 
 
 @contextmanager
