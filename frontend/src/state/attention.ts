@@ -2,8 +2,8 @@
 
 import type { SnapshotRef } from "../api/source";
 import type { Attention } from "../api/types";
-import { currentSource, shownSnapshot } from "./data";
-import { Requests, type Resource, resource } from "./loads";
+import { currentSource, ofShown } from "./data";
+import { Requests, type Resource } from "./loads";
 
 export interface HeadQuery {
   layer: string;
@@ -23,8 +23,5 @@ export const isHeads = (layer: string): boolean => /\/heads(_\d+)?(\[\w+\])?$/.t
 
 /** A head, and its pattern on an instance. */
 export function attentionOf(query: () => HeadQuery | null): Resource<SnapshotRef & HeadQuery, Attention> {
-  return resource(() => {
-    const [place, wanted] = [shownSnapshot.value, query()];
-    return place && wanted ? { ...place, ...wanted } : null;
-  }, attentions);
+  return ofShown(query, attentions);
 }

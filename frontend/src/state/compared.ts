@@ -20,7 +20,7 @@ import {
   activationAnswers,
   columnAnswers,
   columns,
-  comparedInfo,
+  comparedHolds,
   type InstanceSubject,
   instances,
   neurons,
@@ -63,9 +63,9 @@ const idType = (info: { columns: readonly { name: string; type: string }[] }): s
 
 /** The instances of both, matched by id; null until both are read. */
 export const pairs: ReadonlySignal<Pairs | null> = computed(() => {
-  const [here, there] = [columns.value.value, comparedInstances.value.value];
-  const [shown, other] = [snapshot.value.value, comparedInfo.value.value];
-  if (!here || !there || !shown || !other) return null;
+  const [here, { value: there, query }] = [columns.value.value, comparedInstances.value];
+  const [shown, other] = [snapshot.value.value, comparedHolds.value];
+  if (!here || !there || !shown || !other || query?.run !== comparedSnapshot.value?.run) return null;
   // The number 5 and the text "5" are different ids.
   const pairing = pairUp(here.ids, idType(shown) === idType(other) ? there.ids : []);
   return {
@@ -92,7 +92,7 @@ export function comparedIndex(index: number): number | null {
 }
 
 export const comparedLayer = (name: string): LayerInfo | undefined =>
-  comparedInfo.value.value?.layers.find((layer) => layer.name === name);
+  comparedHolds.value?.layers.find((layer) => layer.name === name);
 
 /**
  * Its projection, turned to fit the shown one, in its own order. A t-SNE is fitted to a t-SNE: it is computed when the
@@ -151,7 +151,7 @@ export function comparedInstanceOf(
 
 /** Whether it has a row: a subset that it declares too, or an expression over columns that it has. */
 export function isRowThere(key: RowKey): boolean {
-  const [row, here, there] = [parseRowKey(key), snapshot.value.value, comparedInfo.value.value];
+  const [row, here, there] = [parseRowKey(key), snapshot.value.value, comparedHolds.value];
   if (!row || !here || !there || row.kind === "instance") return false;
   if (row.kind === "subset") return there.subsets.some(({ name }) => name === row.name);
   const own = new Set(there.columns.map(({ name }) => name));

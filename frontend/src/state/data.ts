@@ -24,7 +24,7 @@ import { marked } from "../layout/textWindow";
 import { withClassNames } from "./classNames";
 import { errorsPerClass, isByErrors, orderClasses } from "./classOrder";
 import { comparedSnapshot, currentSnapshot, isThinned } from "./currentSnapshot";
-import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
+import { inThisEdition, type Load, perName, Requests, type Resource, resource } from "./loads";
 import type { Row } from "./rowKeys";
 import { rowQuery } from "./rows";
 import { chosenRows, classOrder } from "./view";
@@ -51,15 +51,19 @@ export const snapshots = new Requests(
   64,
 );
 
-export const snapshot = resource(() => currentSnapshot.value, snapshots);
+const snapshotLoad = resource(() => currentSnapshot.value, snapshots);
 /** What the compared snapshot holds. */
 export const comparedInfo = resource(() => comparedSnapshot.value, snapshots);
 
+/** The same; null while that is still of another run. */
+export const comparedHolds: ReadonlySignal<Snapshot | null> = computed(() => {
+  const { query, value } = comparedInfo.value;
+  return query?.run === comparedSnapshot.value?.run ? value : null;
+});
+
 /** Whether the compared snapshot recorded a layer; null until that is known. */
 export function isLayerCompared(layer: string): boolean | null {
-  const { query, value } = comparedInfo.value;
-  if (!value || query?.run !== comparedSnapshot.value?.run) return null;
-  return value.layers.some(({ name }) => name === layer);
+  return comparedHolds.value?.layers.some(({ name }) => name === layer) ?? null;
 }
 export const strips: Resource<SnapshotRef, Strip[]> = resource(
   () => currentSnapshot.value,
@@ -69,9 +73,30 @@ export const columnAnswers = new Requests(
   (q: SnapshotRef, abort): Promise<Columns> => currentSource().columns(q, abort),
   16,
 );
-export const columns = resource(() => currentSnapshot.value, columnAnswers);
+const columnsLoad = resource(() => currentSnapshot.value, columnAnswers);
 
-/** Run and step for requests that depend on a snapshot's rows and layers; null until that run's snapshot is loaded. */
+/** A load that keeps the answer before while `isEarly`. */
+function onTime<Q, T>(load: Resource<Q, T>, isEarly: () => boolean): Resource<Q, T> {
+  let before = load.peek();
+  return computed(() => {
+    const now = load.value;
+    before = isEarly() ? { ...before, status: "pending", error: null } : now;
+    return before;
+  });
+}
+
+const areOfTwoRuns = (...[a, b]: readonly Load<SnapshotRef, unknown>[]): boolean =>
+  !!a?.query && !!b?.query && a.query.run !== b.query.run;
+
+/** The snapshot shown. Another run's comes together with its instances: views that read both never see half of it. */
+export const snapshot = onTime(
+  snapshotLoad,
+  () => areOfTwoRuns(snapshotLoad.value, columnsLoad.value) && columnsLoad.value.status === "pending",
+);
+/** Its instances. */
+export const columns = onTime(columnsLoad, () => areOfTwoRuns(snapshot.value, columnsLoad.value));
+
+/** Run and step for requests that depend on a snapshot's rows and layers: the run before until that of the next is loaded. */
 export const shownSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() => {
   const { query } = snapshot.value;
   return query && query.run !== currentSnapshot.value?.run ? query : currentSnapshot.value;
@@ -203,7 +228,9 @@ export const ofShown = <S extends object, T>(
 ): Resource<SnapshotRef & S, T> =>
   resource(() => {
     const [place, asked] = [shownSnapshot.value, subject()];
-    return place && asked && { ...place, ...asked };
+    // A view that is about to go, with the run before, asks the next one for nothing.
+    const isThere = asked && (!("layer" in asked) || layers.value.has(asked.layer as string));
+    return place && isThere ? { ...place, ...asked } : null;
   }, requests);
 
 const tables = new Requests(

@@ -210,9 +210,8 @@ const evidences = new Requests(
   64,
 );
 
-/** Where an entry was found. */
-export const placeOf = ({ side }: Entry): SnapshotRef | null =>
-  side === "new" ? comparedPlace.value : foundPlace.value;
+/** Where an entry was found: another run, which may be the one shown by now, need not have it. */
+export const placeOf = ({ side }: Entry): SnapshotRef | null => (side === "new" ? comparedFound : found).value.query;
 
 /** What the shown finding rests on. */
 export const evidence: Resource<SnapshotRef & EvidenceQuery, Evidence> = resource(() => {

@@ -205,25 +205,29 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
     }
     const token = currentRequest;
     state.value = { ...state.peek(), status: "pending", error: null };
-    const flight = requests.fetch(q, key, (first) => {
-      if (token === currentRequest) state.value = { status: "pending", value: first, query: q, error: null, retry };
+    // Once the change is over that asks for it: views that it ends, and states that it only passes, ask for nothing.
+    const timer = setTimeout(() => {
+      const flight = requests.fetch(q, key, (first) => {
+        if (token === currentRequest) state.value = { status: "pending", value: first, query: q, error: null, retry };
+      });
+      leave = flight.leave;
+      flight.promise.then(
+        (value) => {
+          if (token === currentRequest) state.value = { status: "ready", value, query: q, error: null, retry };
+        },
+        (error: unknown) => {
+          if (token !== currentRequest) return;
+          const apiError = asApiError(error);
+          state.value = { ...state.peek(), status: "failed", error: apiError };
+          if (apiError.kind === "unreachable") {
+            markUnreachable();
+            suspect();
+          }
+          retryLater(again, ["unreachable", "not_loaded", "not_found"].includes(apiError.kind));
+        },
+      );
     });
-    leave = flight.leave;
-    flight.promise.then(
-      (value) => {
-        if (token === currentRequest) state.value = { status: "ready", value, query: q, error: null, retry };
-      },
-      (error: unknown) => {
-        if (token !== currentRequest) return;
-        const apiError = asApiError(error);
-        state.value = { ...state.peek(), status: "failed", error: apiError };
-        if (apiError.kind === "unreachable") {
-          markUnreachable();
-          suspect();
-        }
-        retryLater(again, ["unreachable", "not_loaded", "not_found"].includes(apiError.kind));
-      },
-    );
+    leave = () => clearTimeout(timer);
   };
 
   // Subscribing happens during evaluation, where no signal may be written: defer to the next microtask.

@@ -79,10 +79,10 @@ const matrices = new Requests(
 );
 
 function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | null {
-  if (!place || rows.value.length === 0 || isOrderPending.value) return null;
   const info = layers.value.get(layer);
+  if (!place || !info || rows.value.length === 0 || isOrderPending.value) return null;
   // Comparisons need numbers.
-  const cells = info && !comparedSnapshot.value ? rows.value.length * info.neurons : 0;
+  const cells = !comparedSnapshot.value ? rows.value.length * info.neurons : 0;
   const [asked, made] = [sortQuery(sort.value, rows.value), orderStep.value];
   // What is told by single instances is gone where these were thinned; the means of the rows are not.
   const by: SortQuery =
@@ -94,7 +94,7 @@ function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | nu
     sort: by,
     ...(by.by === "clustered" && made !== null && made !== place.step && { order_of: made }),
     statistic: statistic.value,
-    ...(cells > MOST_NUMBERS && { scale: scaleOf(info!) }),
+    ...(cells > MOST_NUMBERS && { scale: scaleOf(info) }),
     ...(cells > MOST_LEVELS && !panel(layer).scrolled.value && firstRows(rows.value)),
   };
 }

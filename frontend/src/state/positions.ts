@@ -4,8 +4,8 @@ import { computed, type ReadonlySignal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import type { CellScale, NeuronPositions } from "../api/types";
 import { type ValuedMap, withValues } from "../layout/instanceMaps";
-import { currentSource, layers, shownSnapshot } from "./data";
-import { Requests, type Resource, resource } from "./loads";
+import { currentSource, layers, ofShown } from "./data";
+import { Requests, type Resource } from "./loads";
 import { selection } from "./view";
 
 export interface NeuronRef {
@@ -34,10 +34,9 @@ const positions = new Requests(
 
 /** Where a neuron responds; its strongest instances. */
 export function positionsOf(subject: () => NeuronRef | null): Resource<SnapshotRef & NeuronRef, Positions> {
-  return resource(() => {
-    const [place, wanted] = [shownSnapshot.value, subject()];
-    if (!place || !wanted || !hasPositions(wanted.layer)) return null;
-    return { ...place, layer: wanted.layer, neuron: wanted.neuron };
+  return ofShown(() => {
+    const wanted = subject();
+    return wanted && hasPositions(wanted.layer) ? { layer: wanted.layer, neuron: wanted.neuron } : null;
   }, positions);
 }
 
@@ -65,8 +64,8 @@ const instanceMaps = new Requests(
 
 /** Where a neuron responds to some instances. */
 export function instanceMapsOf(query: () => MapsQuery | null): Resource<SnapshotRef & MapsQuery, Maps> {
-  return resource(() => {
-    const [place, wanted] = [shownSnapshot.value, query()];
-    return place && wanted && wanted.indices.length > 0 && hasPositions(wanted.layer) ? { ...place, ...wanted } : null;
+  return ofShown(() => {
+    const wanted = query();
+    return wanted?.indices.length && hasPositions(wanted.layer) ? wanted : null;
   }, instanceMaps);
 }

@@ -4,8 +4,8 @@ import { signal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import { ApiError, type Projection, type ProjectionMethod, type RowQuery } from "../api/types";
 import { isThinned } from "./currentSnapshot";
-import { checkKept, currentSource, shownSnapshot } from "./data";
-import { perName, Requests, type Resource, resource } from "./loads";
+import { checkKept, currentSource, ofShown } from "./data";
+import { perName, Requests, type Resource } from "./loads";
 import { alongRow, parseRowKey } from "./rowKeys";
 import { rowQuery } from "./rows";
 import { type Method, panel } from "./view";
@@ -34,9 +34,11 @@ export function askedBy(method: Method): ProjectedBy {
   return along ? { method: "direction", row: rowQuery(parseRowKey(along)!) } : { method: method as "pca" };
 }
 
-function projectionQuery(layer: string, method: Method): ProjectionQuery | null {
-  return shownSnapshot.value && { ...shownSnapshot.value, layer, ...askedBy(method) };
-}
+const ofLayer = (layer: string, method: () => Method | null): Resource<ProjectionQuery, Projection> =>
+  ofShown(() => {
+    const by = method();
+    return by && { layer, ...askedBy(by) };
+  }, projections);
 
 /** Progress of the t-SNE of a layer, 0 to 1, while it is computed. */
 export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
@@ -91,14 +93,12 @@ async function followProjection(
 }
 
 /** By the method chosen in the panel. */
-export const projectionOf = perName((layer) =>
-  resource(() => projectionQuery(layer, panel(layer).method.value), projections),
-);
+export const projectionOf = perName((layer) => ofLayer(layer, () => panel(layer).method.value));
 
 /** The PCA, shown as long as there is no t-SNE. */
-export const pcaOf = perName((layer) => resource(() => projectionQuery(layer, "pca"), projections));
+export const pcaOf = perName((layer) => ofLayer(layer, () => "pca"));
 
 /** The t-SNE of a layer while `wanted` is true; it is computed while another picture is shown. */
 export function tsneOf(layer: string, wanted: () => boolean): Resource<ProjectionQuery, Projection> {
-  return resource(() => (wanted() ? projectionQuery(layer, "tsne") : null), projections);
+  return ofLayer(layer, () => (wanted() ? "tsne" : null));
 }

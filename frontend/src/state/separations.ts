@@ -169,7 +169,7 @@ const pointed = signal<string | null>(null);
 /** Of the layer that is pointed at, over the steps. */
 export const trend: Resource<TrendQuery, (LayerSeparation | null)[]> = resource(() => {
   const [layer, query] = [pointed.value, separation.value.query];
-  if (layer === null || !query) return null;
+  if (layer === null || !query || query.run !== currentSnapshot.value?.run) return null;
   const { layers: _, ...rest } = query;
   const readable = steps.value.filter(({ problem }) => problem === null).map((info) => info.step);
   return readable.length > 1 ? { ...rest, layer, steps: pickSteps(readable, step.value?.step ?? query.step) } : null;

@@ -1,8 +1,8 @@
 /** Loudness curves of the instances' sounds. */
 
 import type { SnapshotRef } from "../api/source";
-import { currentSource, shownSnapshot } from "./data";
-import { perName, Requests, resource } from "./loads";
+import { currentSource, ofShown } from "./data";
+import { perName, Requests } from "./loads";
 
 const sounds = new Requests(
   ({ index, ...where }: SnapshotRef & { index: number }, abort) => currentSource().sound(where, index, abort),
@@ -10,6 +10,4 @@ const sounds = new Requests(
 );
 
 /** Loudness curve of an instance's sound. */
-export const soundOf = perName((index) =>
-  resource(() => (shownSnapshot.value ? { ...shownSnapshot.value, index: Number(index) } : null), sounds),
-);
+export const soundOf = perName((index) => ofShown(() => ({ index: Number(index) }), sounds));

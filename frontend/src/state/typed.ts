@@ -18,13 +18,16 @@ export const typedExpression: ReadonlySignal<string> = computed(() =>
 );
 
 let accepted = "";
+/** The run that it is of: another one need not have its columns. */
+let run: string | undefined;
 
 /**
  * The typed expression whose instances are known, which may be one before the latest: what it shows stays until the new
  * one is there. Empty where there is none, or where the server refused it.
  */
 export const shownExpression: ReadonlySignal<string> = computed(() => {
-  const text = typedExpression.value;
+  const [text, now] = [typedExpression.value, snapshot.value.query?.run];
+  if (now !== run) [accepted, run] = ["", now];
   const { status } = whereOf(text).value;
   if (text === "" || status === "ready" || status === "failed") accepted = status === "ready" ? text : "";
   return accepted;

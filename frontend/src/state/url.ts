@@ -1,7 +1,9 @@
 /** Keeps the state in the address: reads it from the hash and writes it back. */
 
-import { batch, effect, type Signal } from "@preact/signals";
+import { batch, effect, type Signal, signal } from "@preact/signals";
 import { WHOLE } from "../layout/projection";
+import { currentSnapshot } from "./currentSnapshot";
+import { snapshot } from "./data";
 import { alongRow, isRowKey, type Row } from "./rowKeys";
 import type { Sort } from "./rows";
 import * as view from "./view";
@@ -59,6 +61,7 @@ const json = <T>(
   },
 });
 
+/** The run and the step are the first. */
 const FIELDS: readonly Field[] = [
   text("run", view.chosenRun, null),
   number("step", view.chosenStep),
@@ -161,14 +164,39 @@ const isQuiet = (name: string): boolean => QUIET.includes(name) || name.startsWi
 /** Zooming changes the address after a pause: browsers ignore addresses that change on every frame. */
 const REST_MS = 250;
 
-/** Synchronizes the state and the address of `host`. Returns a function that stops it. */
+/** Whether the run shown is not yet the one chosen. */
+function isRunComing(): boolean {
+  const [now, { query }] = [currentSnapshot.value, snapshot.value];
+  return now !== null && query !== null && now.run !== query.run;
+}
+
+/**
+ * Synchronizes the state and the address of `host`. Of a link to another run, what is chosen in it waits until that run
+ * is shown: the run before knows nothing of it. Returns a function that stops it.
+ */
 export function followAddress(host: Window): () => void {
   let last = readHash(host.location.hash);
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** What was read, until it is the state. */
+  const read = signal<Fields | null>(null);
+  let isRead = true;
   decode(last);
   const stop = effect(() => {
-    const fields = encode();
+    const [fields, waiting] = [encode(), read.value];
     clearTimeout(timer);
+    if (waiting) {
+      const isWanted = (waiting.get("run") || null) === view.chosenRun.value;
+      if (isWanted && isRunComing()) return;
+      isRead = isWanted;
+      batch(() => {
+        read.value = null;
+        if (isWanted) decode(waiting);
+      });
+      return;
+    }
+    // A link that is written otherwise than the state would be gets no entry beside its own, to which Back cannot lead.
+    const replaces = isRead;
+    isRead = false;
     if (same(fields, last)) return;
     const changed = [...new Set([...fields.keys(), ...last.keys()])].filter(
       (name) => fields.get(name) !== last.get(name),
@@ -176,7 +204,7 @@ export function followAddress(host: Window): () => void {
     const write = (): void => {
       last = fields;
       const hash = writeHash(host.location.hash, fields);
-      if (changed.every(isQuiet)) host.history.replaceState(host.history.state, "", hash);
+      if (replaces || changed.every(isQuiet)) host.history.replaceState(host.history.state, "", hash);
       else host.history.pushState(host.history.state, "", hash);
     };
     if (changed.every((name) => name.startsWith("panel:"))) timer = setTimeout(write, REST_MS);
@@ -186,7 +214,10 @@ export function followAddress(host: Window): () => void {
     const hashFields = readHash(host.location.hash);
     if (same(hashFields, last)) return;
     last = hashFields;
-    decode(hashFields);
+    batch(() => {
+      read.value = hashFields;
+      for (const { name, write } of FIELDS.slice(0, 2)) write(hashFields.get(name) || undefined);
+    });
   };
   host.addEventListener("popstate", back);
   host.addEventListener("hashchange", back);

@@ -22,7 +22,8 @@ function byHand() {
   return { open, requests };
 }
 
-const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+/** A request starts in the task after the change that asks for it. */
+const soon = (): Promise<void> => new Promise((resolve) => setTimeout(() => setTimeout(resolve)));
 
 describe("resource", () => {
   it("lets the latest query win, whatever the order of the answers", async () => {
@@ -32,8 +33,9 @@ describe("resource", () => {
     const stop = effect(() => void load.value);
     await soon();
     query.value = "b";
-    expect(open.map((flight) => flight.query)).toEqual(["a", "b"]);
     expect(open[0]?.signal.aborted).toBe(true);
+    await soon();
+    expect(open.map((flight) => flight.query)).toEqual(["a", "b"]);
     open[1]?.answer("B");
     await soon();
     open[0]?.answer("A");
@@ -51,6 +53,7 @@ describe("resource", () => {
     open[0]?.answer("A");
     await soon();
     query.value = "b";
+    await soon();
     forgetAnswers();
     await soon();
     open[1]?.answer("old B");
@@ -58,6 +61,7 @@ describe("resource", () => {
     await soon();
     expect(load.value).toMatchObject({ status: "ready", value: "B", query: "b" });
     query.value = "a";
+    await soon();
     open[3]?.answer("new A");
     await soon();
     expect(load.value).toMatchObject({ status: "ready", value: "new A" });
@@ -83,12 +87,14 @@ describe("resource", () => {
     await soon();
     query.value = "b";
     expect(load.value).toMatchObject({ status: "pending", value: "A", query: "a" });
+    await soon();
     open[1]?.fail(new ApiError("unreadable", "the file is missing"));
     await soon();
     expect(load.value).toMatchObject({ status: "failed", value: "A", query: "a" });
     expect(load.value.error?.message).toBe("the file is missing");
     load.value.retry();
     expect(load.value.status).toBe("pending");
+    await soon();
     open[2]?.answer("B");
     await soon();
     expect(load.value).toMatchObject({ status: "ready", value: "B", error: null });
@@ -106,6 +112,7 @@ describe("resource", () => {
     await soon();
     markReachable();
     expect(load.value.status).toBe("pending");
+    await soon();
     open[1]?.fail(new ApiError("internal", "its own fault"));
     await soon();
     markUnreachable();
@@ -129,6 +136,7 @@ describe("resource", () => {
     expect(isSaidAbove(new ApiError("unreadable", "a file is missing"))).toBe(false);
     markReachable();
     expect([server.value, isSaidAbove(gone)]).toEqual(["there", false]);
+    await soon();
     open[1]?.fail(gone);
     await soon();
     expect(server.value).toBe("there");
@@ -160,6 +168,7 @@ describe("resource", () => {
     await soon();
     expect(load.value).toMatchObject({ status: "ready", value: "A", query: "a" });
     query.value = "b";
+    await soon();
     query.value = null;
     early("about B");
     expect(load.value).toMatchObject({ status: "idle", value: null });
@@ -177,10 +186,25 @@ describe("resource", () => {
     open[0]?.answer("A");
     await soon();
     query.value = "b";
+    await soon();
     query.value = "a";
     expect(open.map((flight) => flight.query)).toEqual(["a", "b"]);
     expect(first.value).toMatchObject({ status: "ready", value: "A" });
     expect(second.value).toMatchObject({ status: "ready", value: "A" });
+    stop();
+  });
+
+  it("asks only for what is wanted when a change is over", async () => {
+    const { open, requests } = byHand();
+    const [query, isShown] = [signal<string | null>("a"), signal(true)];
+    const [load, gone] = [resource(() => query.value, requests), resource(() => `old ${query.value}`, requests)];
+    const stop = effect(() => void [load.value, isShown.value && gone.value]);
+    await soon();
+    for (const next of ["b", "c", null, "d"]) query.value = next;
+    isShown.value = false;
+    expect(load.value.status).toBe("pending");
+    await soon();
+    expect(open.map((flight) => flight.query)).toEqual(["a", "old a", "d"]);
     stop();
   });
 

@@ -140,4 +140,18 @@ describe("the address", () => {
     expect(bar.entries).toEqual(["#activis&tagFilter=x"]);
     stop();
   });
+
+  it("gives a link that is written otherwise no entry beside its own, to which nothing would lead back", () => {
+    const bar = new Bar("#activis&p.activis.layers=%5B%22a%22,%20%22b%22%5D&p.activis.run=");
+    const stop = followAddress(bar as unknown as Window);
+    expect(bar.entries).toEqual(["#activis&p.activis.layers=%5B%22a%22%2C%22b%22%5D"]);
+    bar.entries.push("#activis&p.activis.layers=%5B%20%22c%22%5D");
+    bar.dispatchEvent(new Event("hashchange"));
+    expect(bar.entries).toHaveLength(2);
+    expect(bar.location.hash).toBe("#activis&p.activis.layers=%5B%22c%22%5D");
+    bar.back();
+    expect(view.chosenLayers.value).toEqual(["a", "b"]);
+    expect(bar.entries).toHaveLength(1);
+    stop();
+  });
 });

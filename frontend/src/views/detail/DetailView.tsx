@@ -224,12 +224,12 @@ function saveOptions(detail: object | null): Option<() => Promise<void>>[] {
 }
 
 /**
- * An older answer stays while the next one loads; where that fails, only if it is of the same subject and the server is
+ * An older answer of the same run stays while the next one loads; where that fails, only if it is of the same subject and the server is
  * gone, as everything else that was read earlier.
  */
 const current = <Q extends SnapshotRef, T>(load: Load<Q, T>, isOfSubject: (query: Q) => boolean): Load<Q, T> =>
-  load.status !== "failed" ||
-  (isSaidAbove(load.error) && load.query?.run === currentSnapshot.value?.run && load.query && isOfSubject(load.query))
+  load.query?.run === snapshot.value.query?.run &&
+  (load.status !== "failed" || (isSaidAbove(load.error) && load.query && isOfSubject(load.query)))
     ? load
     : { ...load, value: null };
 
