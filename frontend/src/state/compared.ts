@@ -23,13 +23,14 @@ import {
   comparedHolds,
   type InstanceSubject,
   instances,
+  neuronNamed,
   neurons,
   rows,
   shownSnapshot,
   snapshot,
   subsets,
 } from "./data";
-import { perName, type Resource, resource } from "./loads";
+import { perName, type Requests, type Resource, resource } from "./loads";
 import { partnerOf } from "./neuronPairs";
 import { askedBy, type ProjectionQuery, projectionOf, projections } from "./projections";
 import { alongRow, parseRowKey, type RowKey, rowKey } from "./rowKeys";
@@ -94,41 +95,47 @@ export function comparedIndex(index: number): number | null {
 export const comparedLayer = (name: string): LayerInfo | undefined =>
   comparedHolds.value?.layers.find((layer) => layer.name === name);
 
+/** Of it: `subject` names what is asked, of a layer; nothing where it has no such layer. */
+const ofCompared = <S extends { layer: string }, T>(
+  subject: () => S | null,
+  requests: Requests<SnapshotRef & S, T>,
+): Resource<SnapshotRef & S, T> =>
+  resource(() => {
+    const [there, asked] = [comparedSnapshot.value, subject()];
+    return there && asked && comparedLayer(asked.layer) ? { ...there, ...asked } : null;
+  }, requests);
+
 /**
  * Its projection, turned to fit the shown one, in its own order. A t-SNE is fitted to a t-SNE: it is computed when the
  * shown one is there.
  */
 export const comparedProjectionOf: (layer: string) => Resource<ProjectionQuery, Projection> = perName((layer) =>
-  resource((): ProjectionQuery | null => {
-    const [there, like] = [comparedSnapshot.value, shownSnapshot.value];
-    if (!there || !like || !comparedLayer(layer)) return null;
+  ofCompared((): Omit<ProjectionQuery, keyof SnapshotRef> | null => {
+    const like = shownSnapshot.value;
+    if (!like) return null;
     const wanted = panel(layer).method.value;
     const along = alongRow(wanted);
     if (along !== null && !isRowThere(along)) return null;
     const shown = wanted === "tsne" && projectionOf(layer).value;
     const late = shown && (shown.status !== "ready" || shown.value?.method !== "tsne");
-    return { ...there, layer, ...askedBy(late ? "pca" : wanted), like };
+    return { layer, ...askedBy(late ? "pca" : wanted), like };
   }, projections),
 );
 
-/** The activation of a neuron's partner on its instances, in their own order; the name is "INDEX LAYER". */
-const comparedActivationOf = perName((name) =>
-  resource(() => {
-    const [, neuron, layer = ""] = /^(\d+) (.*)$/s.exec(name) ?? [];
-    const [there, partner] = [comparedSnapshot.value, partnerOf(layer, Number(neuron))];
-    return there && partner !== null && partner < (comparedLayer(layer)?.neurons ?? 0)
-      ? { ...there, layer, neuron: partner }
-      : null;
-  }, activationAnswers),
-);
+/** A neuron's partner; null where it has none. */
+function partnerThere({ layer, neuron }: { layer: string; neuron: number }): { layer: string; neuron: number } | null {
+  const partner = partnerOf(layer, neuron);
+  return partner !== null && partner < (comparedLayer(layer)?.neurons ?? 0) ? { layer, neuron: partner } : null;
+}
+
+/** The activation of a neuron's partner on its instances, in their own order, by the neuron's name. */
+const comparedActivationOf = perName((name) => ofCompared(() => partnerThere(neuronNamed(name)), activationAnswers));
 
 /** The direction there of the row that the points of a layer are coloured by. */
 const comparedConceptOf = perName((layer) =>
-  resource(() => {
-    const [there, key] = [comparedSnapshot.value, alongRow(panel(layer).colour.value)];
-    return there && key !== null && isRowThere(key) && comparedLayer(layer)
-      ? { ...there, layer, row: rowQuery(parseRowKey(key)!) }
-      : null;
+  ofCompared(() => {
+    const key = alongRow(panel(layer).colour.value);
+    return key !== null && isRowThere(key) ? { layer, row: rowQuery(parseRowKey(key)!) } : null;
   }, concepts),
 );
 
@@ -142,10 +149,10 @@ export function comparedValues(colour: ColourBy, layer: string): Float32Array | 
 export function comparedInstanceOf(
   subject: () => InstanceSubject | null,
 ): Resource<SnapshotRef & InstanceSubject, InstanceDetail> {
-  return resource(() => {
-    const [there, wanted] = [comparedSnapshot.value, subject()];
+  return ofCompared(() => {
+    const wanted = subject();
     const index = wanted && comparedIndex(wanted.index);
-    return there && wanted && index !== null && comparedLayer(wanted.layer) ? { ...there, ...wanted, index } : null;
+    return wanted && index !== null ? { ...wanted, index } : null;
   }, instances);
 }
 
@@ -164,12 +171,10 @@ export function isRowThere(key: RowKey): boolean {
 export function comparedSubsetOf(
   subject: () => { layer: string; key: RowKey } | null,
 ): Resource<SnapshotRef & { layer: string; row: RowQuery }, SubsetDetail> {
-  return resource(() => {
-    const [there, wanted] = [comparedSnapshot.value, subject()];
+  return ofCompared(() => {
+    const wanted = subject();
     const row = wanted && parseRowKey(wanted.key);
-    return there && wanted && row && isRowThere(wanted.key) && comparedLayer(wanted.layer)
-      ? { ...there, layer: wanted.layer, row: rowQuery(row) }
-      : null;
+    return row && isRowThere(wanted.key) ? { layer: wanted.layer, row: rowQuery(row) } : null;
   }, subsets);
 }
 
@@ -177,11 +182,9 @@ export function comparedSubsetOf(
 export function comparedNeuronOf(
   subject: () => { layer: string; neuron: number } | null,
 ): Resource<SnapshotRef & { layer: string; neuron: number; rows: RowQuery[] }, NeuronDetail> {
-  return resource(() => {
-    const [there, wanted] = [comparedSnapshot.value, subject()];
-    const neuron = wanted && partnerOf(wanted.layer, wanted.neuron);
-    if (!there || !wanted || neuron === null || neuron >= (comparedLayer(wanted.layer)?.neurons ?? 0)) return null;
-    const its = rows.value.filter((row) => isRowThere(rowKey(row)));
-    return { ...there, layer: wanted.layer, neuron, rows: its.map(rowQuery) };
+  return ofCompared(() => {
+    const wanted = subject();
+    const partner = wanted && partnerThere(wanted);
+    return partner && { ...partner, rows: rows.value.filter((row) => isRowThere(rowKey(row))).map(rowQuery) };
   }, neurons);
 }

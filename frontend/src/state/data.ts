@@ -215,10 +215,7 @@ const wheres = new Requests(
 
 /** The sampled instances that match an expression; nothing is requested for an empty one. */
 export const whereOf = perName((expression) =>
-  resource(
-    () => (shownSnapshot.value && expression.trim() ? { ...shownSnapshot.value, expression: expression.trim() } : null),
-    wheres,
-  ),
+  ofShown(() => (expression.trim() ? { expression: expression.trim() } : null), wheres),
 );
 
 /** Of the snapshot shown: `subject` reads the signals that name what is asked; null: nothing. */
@@ -272,14 +269,17 @@ export const activationAnswers = new Requests(
   },
 );
 
-/** A neuron's activation on all sampled instances; the name is "INDEX LAYER". */
+/** The neuron of a name "INDEX LAYER". */
+export function neuronNamed(name: string): { layer: string; neuron: number } {
+  const [, neuron, layer = ""] = /^(\d+) (.*)$/s.exec(name) ?? [];
+  return { layer, neuron: Number(neuron) };
+}
+
+/** A neuron's activation on all sampled instances, by its name. */
 export const activationOf = perName((name) =>
-  resource(() => {
-    const [, neuron, layer] = /^(\d+) (.*)$/s.exec(name) ?? [];
-    const known = layer === undefined ? undefined : layers.value.get(layer);
-    return shownSnapshot.value && known && Number(neuron) < known.neurons
-      ? { ...shownSnapshot.value, layer: known.name, neuron: Number(neuron) }
-      : null;
+  ofShown(() => {
+    const { layer, neuron } = neuronNamed(name);
+    return neuron < (layers.value.get(layer)?.neurons ?? 0) ? { layer, neuron } : null;
   }, activationAnswers),
 );
 

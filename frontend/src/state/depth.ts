@@ -2,8 +2,8 @@
 
 import type { SnapshotRef } from "../api/source";
 import type { Depth, DepthHistory } from "../api/types";
-import { currentSource, shownSnapshot, snapshot } from "./data";
-import { Requests, type Resource, resource } from "./loads";
+import { currentSource, ofShown, snapshot } from "./data";
+import { Requests, type Resource } from "./loads";
 
 type DepthQuery = SnapshotRef & { index: number };
 
@@ -16,14 +16,11 @@ const histories = new Requests(
   16,
 );
 
-/** The snapshot that is shown, if it has prediction by depth. */
-const place = (): SnapshotRef | null => (snapshot.value.value?.depth ? shownSnapshot.value : null);
+/** Nothing is asked of a snapshot without prediction by depth. */
+const hasDepth = (): boolean => !!snapshot.value.value?.depth;
 
-export function depthOf(index: number): Resource<DepthQuery, Depth> {
-  return resource(() => {
-    const at = place();
-    return at && { ...at, index };
-  }, readings);
-}
+export const depthOf = (index: number): Resource<DepthQuery, Depth> =>
+  ofShown(() => (hasDepth() ? { index } : null), readings);
 
-export const depthOverSteps = (): Resource<SnapshotRef, DepthHistory> => resource(place, histories);
+export const depthOverSteps = (): Resource<SnapshotRef, DepthHistory> =>
+  ofShown(() => (hasDepth() ? {} : null), histories);

@@ -2,8 +2,8 @@
 
 import type { SnapshotRef } from "../api/source";
 import type { Overlap, RowQuery } from "../api/types";
-import { currentSource, rows, shownSnapshot, snapshot } from "./data";
-import { Requests, type Resource, resource } from "./loads";
+import { currentSource, ofShown, rows, snapshot } from "./data";
+import { Requests, type Resource } from "./loads";
 import { parseRowKey, type RowKey, rowKey } from "./rowKeys";
 import { rowQuery } from "./rows";
 
@@ -17,14 +17,14 @@ const overlaps = new Requests(
 export function overlapOf(
   subject: () => RowKey | null,
 ): Resource<SnapshotRef & { row: RowQuery; rows: RowQuery[] }, Overlap> {
-  return resource(() => {
-    const [place, key] = [shownSnapshot.value, subject()];
+  return ofShown(() => {
+    const key = subject();
     const row = key && parseRowKey(key);
-    if (!place || !row || row.kind === "instance") return null;
+    if (!row || row.kind === "instance") return null;
     const all = snapshot.value.value?.subsets.find(({ kind }) => kind === "all")?.name;
     const others = rows.value.filter(
       (other) => other.kind !== "instance" && rowKey(other) !== key && !(other.kind === "subset" && other.name === all),
     );
-    return others.length > 0 ? { ...place, row: rowQuery(row), rows: others.map(rowQuery) } : null;
+    return others.length > 0 ? { row: rowQuery(row), rows: others.map(rowQuery) } : null;
   }, overlaps);
 }

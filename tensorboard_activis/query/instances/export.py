@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tensorboard_activis.column_kinds import column_kind, time_text
+from tensorboard_activis.query.instances.content import TOKENS
 from tensorboard_activis.query.instances.lists import readable
 from tensorboard_activis.query.instances.table import Page, select
 from tensorboard_activis.query.limits import TooLargeError, check_time
@@ -36,7 +37,11 @@ def export_table(snapshot: SnapshotReader, page: Page) -> pa.Table:
 
 
 def to_csv(table: pa.Table) -> str:
-    """Serializes a table as CSV for spreadsheets: nulls are empty, and strings are escaped that would be formulas."""
+    """Serializes a table as CSV for spreadsheets: nulls are empty, and strings are escaped that would be formulas.
+
+    The tokens of a text are left out: the text is there.
+    """
+    table = table.select([name for name in table.column_names if name != TOKENS])
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([_inert(name) for name in table.column_names])
