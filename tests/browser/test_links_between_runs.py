@@ -171,10 +171,18 @@ def test_links_and_back_between_two_runs(two: Two, open_tab: OpenTab, page: Page
             {"selection": {"kind": "instance", "row": 390}, "tab": "table"},
             {"selection": {"kind": "instance", "row": 3}},
         ),
-        ({"selection": {"kind": "subset", "key": "s:c3"}}, {"selection": {"kind": "subset", "key": "e:weight > 0"}}),
+        pytest.param(
+            {"selection": {"kind": "subset", "key": "s:c3"}},
+            {"selection": {"kind": "subset", "key": "e:weight > 0"}},
+            marks=pytest.mark.nightly,
+        ),
         ({"findings": [None, None]}, {"findings": [None, None]}),
         ({"compare": ["first", 10], "layers": ["head"]}, {"compare": ["second", 200], "layers": ["head", LAYER]}),
-        ({"model": "health", "tab": "confusion"}, {"sort": {"by": "difference", "a": "s:fox", "b": "s:eel"}}),
+        pytest.param(
+            {"model": "health", "tab": "confusion"},
+            {"sort": {"by": "difference", "a": "s:fox", "b": "s:eel"}},
+            marks=pytest.mark.nightly,
+        ),
     ],
     ids=["instances", "subsets", "findings", "comparison", "panes"],
 )
