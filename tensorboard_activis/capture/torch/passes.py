@@ -374,8 +374,7 @@ class PassCollector:
             self._unwatched(lambda: self._recorded.record(call))
         except Exception as raised:
             error = raised
-        self._handles = []
-        self.attach()
+        uninterrupted(self.attach)
         return error
 
     def _stop_pass(self, output: Any) -> None:
