@@ -22,6 +22,8 @@ MOST_INSTANCES, MOST_NEAR, MOST_SECONDS = 1_000_000, 50_000, 60.0
 MOST_COMPARED = 20_000
 #: An instance is near another one at most so far away, as a share of the second nearest and of the usual nearest.
 NEAR = 0.35
+#: How far a real number times 255 may be from a whole one: float16 is as coarse near 1.
+_ROUNDED = 0.07
 #: The usual distance to the nearest instance is the median over so many training instances.
 _ASKED = 200
 #: Numbers that stand for the content of an instance, and values of an array that they are made of.
@@ -52,12 +54,15 @@ class TrainingData:
         self, contents: Iterable[Content], processes: Processes | None = None, seconds: float = MOST_SECONDS
     ) -> None:
         hashes: list[int] = []
+        self._bytes: bool | None = None
         sketches: list[np.ndarray] = []
         end, complete = time.monotonic() + seconds, True
         for content in contents:
             if len(hashes) == MOST_INSTANCES or time.monotonic() > end:
                 complete = False
                 break
+            if self._bytes is None:
+                self._bytes = any(_is_bytes(part) for part in content)
             hashes.append(_hash(content))
             if len(sketches) < MOST_NEAR:
                 sketches.append(sketch(content))
@@ -84,15 +89,32 @@ class TrainingData:
 
     def _match(self, content: Content) -> _Match:
         own = _hash(content)
-        place = int(np.searchsorted(self._hashes, np.uint64(own)))
-        if place < self._hashes.size and self._hashes[place] == own:
-            return _Match(SAME, int(self._rows[place]))
+        same = self._same(own)
+        if same is not None:
+            return same
         if own not in self._known:
             if len(self._known) >= MOST_COMPARED:
                 return _Match(NO, None)
-            row = self._nearest(sketch(content))
-            self._known[own] = _Match(NO, None) if row is None else _Match(NEARLY, row)
+            self._known[own] = self._other(content)
         return self._known[own]
+
+    def _other(self, content: Content) -> _Match:
+        """What is known of an instance whose values are not in the training data as they are."""
+        forms = list(_as_trained(content, self._bytes)) if self._bytes is not None else []
+        for form in forms:
+            same = self._same(_hash(form))
+            if same is not None:
+                return same
+        for form in (content, *forms):
+            row = self._nearest(sketch(form))
+            if row is not None:
+                return _Match(NEARLY, row)
+        return _Match(NO, None)
+
+    def _same(self, own: int) -> _Match | None:
+        place = int(np.searchsorted(self._hashes, np.uint64(own)))
+        found = place < self._hashes.size and self._hashes[place] == own
+        return _Match(SAME, int(self._rows[place])) if found else None
 
     def _nearest(self, vector: np.ndarray) -> int | None:
         """The row of the training instance that is near, None without one."""
@@ -197,7 +219,44 @@ def _directions(size: int) -> np.ndarray:
 
 
 def _hash(content: Content) -> int:
-    return int(content_digest(content)[:16], 16)
+    """Of the values, whatever the width of their numbers: integers as int64, images of bytes and real numbers as float32."""
+    return int(content_digest([_widened(np.asarray(part)) for part in content])[:16], 16)
+
+
+def _widened(value: np.ndarray) -> np.ndarray:
+    if value.dtype.kind == "f" or _is_bytes(value):
+        with np.errstate(over="ignore"):
+            return value.astype(np.float32)
+    fits = value.dtype.kind in "iu" and value.dtype != np.uint64
+    return value.astype(np.int64) if fits else value
+
+
+def _is_bytes(part: Any) -> bool:
+    """Whether an input is an image of bytes, or the like: uint8 of two dimensions or more."""
+    value = np.asarray(part)
+    return bool(value.dtype == np.uint8 and value.ndim > 1)
+
+
+def _as_trained(content: Content, is_bytes: bool) -> Iterator[Content]:
+    """An evaluation instance as training data of bytes, or of real numbers from 0 to 1, would have it; nothing if it is so."""
+    parts = [np.asarray(part) for part in content]
+    if is_bytes:
+        scaled = [_in_bytes(part) for part in parts]
+    else:
+        scaled = [part.astype(np.float32) / np.float32(255) if _is_bytes(part) else part for part in parts]
+    if any(one is not other for one, other in zip(scaled, parts, strict=True)):
+        yield scaled
+
+
+def _in_bytes(value: np.ndarray) -> np.ndarray:
+    """Real numbers from 0 to 1 that are multiples of 1 / 255, but for rounding, times 255; anything else as it is."""
+    if value.dtype.kind != "f" or value.ndim < 2 or not value.size:
+        return value
+    wide = value.astype(np.float64) * 255
+    whole = np.rint(wide)
+    with np.errstate(invalid="ignore"):
+        fits = (whole >= 0) & (whole <= 255) & (np.abs(wide - whole) <= _ROUNDED)  # False where not finite
+    return whole.astype(np.float32) if fits.all() else value
 
 
 def _shared(

@@ -108,3 +108,49 @@ def test_a_column_of_the_user_with_that_name() -> None:
     with pytest.raises(ActiVisError, match="columns has 'in_training', which is what train_data= gives"):
         with_training_columns({"in_training": [1]}, training, iter([[np.zeros(3)]]))
     assert with_training_columns({"a": [1]}, None, iter([])) == {"a": [1]}
+
+
+IMAGES = np.random.default_rng(4).integers(0, 256, (40, 6, 6, 3)).astype(np.uint8)
+FORMS = {
+    "bytes": lambda images: images,
+    "float32": lambda images: images.astype(np.float32) / np.float32(255),
+    "float64": lambda images: images / 255,
+    "float16": lambda images: (images / 255).astype(np.float16),
+    "raw": lambda images: images.astype(np.float32),
+}
+
+
+@pytest.mark.parametrize(
+    ("trained", "evaluated", "kind"),
+    [
+        *(("bytes", form, "same") for form in FORMS),
+        *(("float32", form, "same") for form in ("bytes", "float32", "float64")),
+        ("float32", "float16", "near"),
+        ("float16", "float32", "near"),
+        ("raw", "raw", "same"),
+    ],
+)
+def test_images_of_other_types(trained: str, evaluated: str, kind: str) -> None:
+    """Bytes beside shares of 255 in any width: rows 5 and 30 are found, and no others."""
+    others = np.random.default_rng(5).integers(0, 256, (10, 6, 6, 3)).astype(np.uint8)
+    shown = np.concatenate([IMAGES[[5, 30]], others])
+    training = TrainingData([one] for one in FORMS[trained](IMAGES))
+    columns = training.columns([one] for one in FORMS[evaluated](shown))
+    assert columns["training_row"] == [5, 30] + [None] * 10
+    assert columns["in_training"] == [kind] * 2 + ["no"] * 10
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.uint8, np.int32, np.int64, np.uint32])
+def test_token_ids_of_any_width(kind: type) -> None:
+    ids = np.random.default_rng(6).integers(1, 120, (30, 12))
+    training = TrainingData([one] for one in ids)
+    other = np.random.default_rng(7).integers(1, 120, 12).astype(kind)
+    padded = np.append(ids[9], 0).astype(kind)
+    assert found(training, [[padded], [other]]) == [("same", 9), ("no", None)]
+
+
+def test_large_unsigned_ids_and_what_is_not_finite_are_compared_as_they_are() -> None:
+    ids = np.full((2, 3), 2**63, np.uint64) + np.arange(2, dtype=np.uint64)[:, None]
+    assert TrainingData([one] for one in ids).columns([[ids[1]]])["training_row"] == [1]
+    images = np.full((3, 4, 4), np.nan)
+    assert TrainingData([one] for one in IMAGES).columns([one] for one in images)["in_training"] == ["no"] * 3
