@@ -40,7 +40,10 @@ def main() -> None:
     random = np.random.default_rng(0)
     mean, std = random.normal(size=(2, 16_384)), random.random((2, 16_384)) + 0.1
     counts = np.broadcast_to(np.array([[5_000], [7_000]]), mean.shape)
-    rules = {name: partial(order, Sort(name, 0, 1), mean, std, counts) for name in ("difference", "row", "strongest")}
+    rules = {
+        name: partial(order, Sort(name, 0, 1), mean, std.__getitem__, counts)
+        for name in ("difference", "row", "strongest")
+    }
     for name, taken in seconds(rules).items():
         line(f"16,384 neurons sorted by {name}, beyond the means", taken, 20)
 

@@ -58,16 +58,14 @@ def _check(value: object, name: str) -> None:
         for item in level:
             if isinstance(item, str):
                 check_text(item, name)
-        level = [item for parent in level for item in _items(parent)]
+        level = [item for parent in level if isinstance(parent, dict | list) for item in _items(parent)]
         if not level:
             return
     raise QueryError(f"{name} must be JSON of at most {MAX_LEVELS} levels.")
 
 
-def _items(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return (*value, *value.values())
-    return value if isinstance(value, list) else ()
+def _items(value: dict[str, object] | list[object]) -> Iterable[object]:
+    return (*value, *value.values()) if isinstance(value, dict) else value
 
 
 def _whole_number(text: str) -> int:

@@ -12,10 +12,13 @@ from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.check.directory import check_directory
+from tensorboard_activis.class_statistics import unpack
 from tensorboard_activis.errors import QueryError, UnreadableError
 from tensorboard_activis.query.matrix.class_means import class_statistics
+from tensorboard_activis.query.matrix.drawing import MatrixQuery, answer_matrix
 from tensorboard_activis.query.matrix.matrix import matrix
 from tensorboard_activis.query.matrix.rows import Row
+from tensorboard_activis.query.matrix.sorting import Sort
 from tensorboard_activis.query.matrix.statistic import STATISTICS
 from tensorboard_activis.query.neurons.subset import differences
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -180,6 +183,30 @@ def test_answers_about_classes_are_those_of_the_summary(tmp_path: Path) -> None:
     steady = pooled > 1e-6
     effect = np.divide(one.mean(0) - other.mean(0), pooled, out=np.zeros(NEURONS), where=steady)
     np.testing.assert_allclose(compared.effect[steady], effect[steady], rtol=0.02, atol=0.01)
+
+
+def test_a_picture_sorted_by_a_difference_unpacks_the_deviations_of_two_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, values = log(tmp_path, activations()), activations().astype(np.float64)
+    asked: list[tuple[int, set[str]]] = []
+
+    def counted(codes: np.ndarray, scales: Any, known: Any, wanted: Any) -> Any:
+        asked.append((len(codes), set(wanted)))
+        return unpack(codes, scales, known, wanted)
+
+    monkeypatch.setattr("tensorboard_activis.read.snapshot.unpack", counted)
+    rows, sort = [Row(subset=name) for name in NAMES], Sort("difference", 3, 4)
+    found = answer_matrix(reader, MatrixQuery("fc", rows, sort, quantized="mean"))
+    assert sum(count for count, wanted in asked if "std" in wanted) == 2
+
+    one, other = (values[index == LABELS] for index in (3, 4))
+    degrees = len(one) + len(other) - 2
+    pooled = np.sqrt((len(one) * one.var(0) + len(other) * other.var(0)) / degrees)
+    moving = pooled > 1e-6
+    hedges = (one.mean(0) - other.mean(0))[moving] / pooled[moving] * (1 - 3 / (4 * degrees - 1))
+    assert found.effect is not None
+    np.testing.assert_allclose(found.effect[moving], hedges, rtol=0.02, atol=0.01)
 
 
 def test_a_log_that_was_written_before_opens() -> None:

@@ -1,6 +1,6 @@
 """Reads the blocks of a data set, and has Ray's own loop rest while nobody waits for one."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from threading import Event
 from typing import Any
@@ -11,7 +11,7 @@ from ray.data._internal.execution.execution_callback import ExecutionCallback
 PAUSE = 0.1
 
 
-def bundles(data: Any) -> Iterator[Any]:
+def bundles(data: Any) -> Generator[Any, None, None]:
     """The bundles of blocks of a `ray.data.Dataset`, in its order, read as they are asked for.
 
     Once enough is read, no task is left to wait for, and Ray's loop would look at its queues without a pause: it would take as much

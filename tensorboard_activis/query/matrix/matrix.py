@@ -152,8 +152,6 @@ def matrix(
         error[summed] = half_width(moments.std, moments.count, masks.shape[1] / max(1, seen))
     declared = {row.subset: subset_index(snapshot, row.subset) for row in rows if row.subset is not None}
     needed = {*always, *wanted, "mean"}
-    if (sort or Sort()).by == "difference":
-        needed.add("std")
     summary = snapshot.summary_of(layer, list(declared.values()), needed) if declared else None
     if whole and summary is not None:
         arrays |= {name: entry.of_summary(summary) for name, entry in computed.items() if entry.of_summary is not None}
@@ -180,12 +178,18 @@ def matrix(
             sources[index] = RowSource("exact", int(n[index]), seen, snapshot.is_packed(layer, position))
         else:
             sources[index] = RowSource("sample", int(n[index]), seen)
-    mean, std = arrays["mean"], arrays["std"]
     rule = sort or Sort()
+
+    def std(index: int) -> np.ndarray:
+        name, deviations = rows[index].subset, arrays["std"][index]
+        if name is not None and "std" not in needed:
+            deviations = snapshot.summary_of(layer, [declared[name]], ["std"]).std[0].astype(arrays["mean"].dtype)
+        return np.asarray(deviations)
+
     ordered = (
         Order(np.arange(neurons, dtype=np.int32))
         if window
-        else order(rule, mean, std, count, lambda: _weights(snapshot, layer, rows[rule.a], rule.by))
+        else order(rule, arrays["mean"], std, count, lambda: _weights(snapshot, layer, rows[rule.a], rule.by))
     )
     return Matrix(
         rows=Records(RowSource, sources),

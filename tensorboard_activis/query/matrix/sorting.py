@@ -79,14 +79,15 @@ def difference_order(mean: np.ndarray, effect: np.ndarray) -> np.ndarray:
 def order(
     sort: Sort,
     mean: np.ndarray,
-    std: np.ndarray,
+    std: Callable[[int], np.ndarray],
     count: np.ndarray,
     weights: Callable[[], np.ndarray] | None = None,
 ) -> Order:
     """Sorts the neurons of a matrix; returns their indices.
 
     Arguments:
-        mean, std, count: [rows, neurons].
+        mean, count: [rows, neurons].
+        std: gives the deviations of a row by its position, [neurons].
         weights: gives a number for each neuron, [neurons], where the rule is "effect", what the neuron does to the margin of
             row `sort.a`: the largest first, whichever way it goes; or "direction": from the most positive to the most negative.
     """
@@ -99,7 +100,7 @@ def order(
         return Order(_descending(mean[sort.a]))
     if sort.by == "difference":
         pair = [sort.a, sort.b]
-        effect = effect_size(mean[pair], std[pair], count[pair])
+        effect = effect_size(mean[pair], np.stack([std(sort.a), std(sort.b)]), count[pair])
         return Order(difference_order(mean[pair], effect), effect)
     if sort.by == "strongest":
         known = np.where(np.isfinite(mean), mean, -np.inf)

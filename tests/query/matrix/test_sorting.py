@@ -26,8 +26,8 @@ COUNT = np.full((3, 4), 6)
     ],
 )
 def test_orders(sort: Sort, expected: list[int]) -> None:
-    assert order(sort, MEAN, STD, COUNT).order.tolist() == expected
-    assert order(sort, MEAN, STD, COUNT).order.dtype == np.int32
+    assert order(sort, MEAN, STD.__getitem__, COUNT).order.tolist() == expected
+    assert order(sort, MEAN, STD.__getitem__, COUNT).order.dtype == np.int32
 
 
 def test_without_spread() -> None:
@@ -36,9 +36,9 @@ def test_without_spread() -> None:
     effect = effect_size(mean, nothing, np.full((2, 3), 5))
     assert effect[0] == 0
     assert np.isnan(effect[1:]).all()
-    assert order(Sort("difference", 0, 1), mean, nothing, np.full((2, 3), 5)).order.tolist() == [1, 0, 2]
+    assert order(Sort("difference", 0, 1), mean, nothing.__getitem__, np.full((2, 3), 5)).order.tolist() == [1, 0, 2]
     # Two single instances have no pooled deviation at all: by the difference itself.
-    assert order(Sort("difference", 0, 1), mean, nothing, np.ones((2, 3))).order.tolist() == [1, 0, 2]
+    assert order(Sort("difference", 0, 1), mean, nothing.__getitem__, np.ones((2, 3))).order.tolist() == [1, 0, 2]
 
 
 @pytest.mark.parametrize(
