@@ -59,9 +59,9 @@ class Threads:
 
     def _meet(self, value: Any) -> list[Any]:
         self._table[self.rank] = value
-        self._barrier.wait(timeout=20)
+        self._barrier.wait(timeout=120)
         values = list(self._table)
-        self._barrier.wait(timeout=20)
+        self._barrier.wait(timeout=120)
         return values
 
 

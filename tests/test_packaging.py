@@ -192,7 +192,7 @@ def test_installs_without_a_framework(python: Path):
 
 def fetch(address: str) -> tuple[str, bytes]:
     """The content type and the body."""
-    with urllib.request.urlopen(address, timeout=30) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         return answer.headers["Content-Type"], answer.read()
 
 

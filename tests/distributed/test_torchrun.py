@@ -207,7 +207,7 @@ def test_a_process_that_dies_does_not_hang_the_others(tmp_path: Path) -> None:
         for rank in range(2)
     ]
     for process in started:
-        process.wait(timeout=90)
+        process.wait(timeout=300)
     said = (tmp_path / "dies" / "told-0").read_text()
     assert "ActiVis lost the snapshot of step 1" in said
     assert "has one of them ended?" in said

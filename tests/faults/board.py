@@ -18,7 +18,7 @@ from tensorboard.util import grpc_util
 from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.runs import Runs
 
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 
 def steps_by_loader(logdir: Path, run: str, wanted: set[int]) -> dict[str, list[int]]:

@@ -37,12 +37,12 @@ def test_a_connection_is_looked_at_and_nothing_is_taken_from_it() -> None:
 def test_where_nothing_can_be_known_the_client_waits() -> None:
     server, client = socket.socketpair()
     with server:
-        server.settimeout(5)
+        server.settimeout(60)
         client.close()
         for environ in ({}, {"werkzeug.socket": object()}, {"werkzeug.socket": server}):
             begun = time.monotonic()
             assert not connection_closed(environ)()
-            assert time.monotonic() - begun < 4
+            assert time.monotonic() - begun < 40
 
 
 class Work:
@@ -86,16 +86,16 @@ def test_a_request_ends_when_its_client_closes_the_connection(caplog: pytest.Log
     work = Work()
     with served(route(work)) as port:
         client = ask(port)
-        assert work.begun.wait(30)
+        assert work.begun.wait(120)
         client.close()
-        assert work.abandoned.wait(30)
+        assert work.abandoned.wait(120)
     assert [record for record in caplog.records if record.name.startswith("tensorboard_activis")] == []
 
 
 def test_a_request_goes_on_while_its_client_waits() -> None:
     work = Work()
     with served(route(work)) as port, ask(port) as client:
-        assert work.begun.wait(30)
+        assert work.begun.wait(120)
         assert not work.abandoned.wait(0.5)
         work.stop.set()
         answer = b""

@@ -16,7 +16,7 @@ from tests.serve.route_parameters import ROUTE_PARAMETERS, ask, refused
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -36,9 +36,9 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         try:
-            with time_limit(60, self._gone), self._slots:
+            with time_limit(240, self._gone), self._slots:
                 self._began.append(self.name)
-                self.go.wait(20)
+                self.go.wait(120)
         except BaseException as error:
             self.problem = error
 

@@ -51,13 +51,13 @@ def test_with_time_everything_is_known_at_once(runs: Runs) -> None:
 def test_without_time_snapshots_are_known_by_step_and_soon_in_full(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tensorboard_activis.serve.run_list.READ_SECONDS", -1.0)
     assert losses(runs.list_runs(REQUEST)) == [None] * 6
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while None in losses(runs.list_runs(REQUEST)) and time.monotonic() < end:
         time.sleep(0.01)
     assert None not in losses(runs.list_runs(REQUEST))
     for thread in threading.enumerate():
         if thread.name == "activis-ahead":
-            thread.join(10)
+            thread.join(120)
             assert not thread.is_alive()
 
 

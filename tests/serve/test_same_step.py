@@ -97,7 +97,7 @@ def test_open_run_and_check(logdir: Path, expected: dict[str, dict[int, Data]], 
 def fetch(base: str, route: str, **parameters: object) -> bytes:
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
     address = f"{base}/data/plugin/activis/{route}?{urllib.parse.urlencode(texts)}"
-    with urllib.request.urlopen(address, timeout=30) as response:
+    with urllib.request.urlopen(address, timeout=120) as response:
         content: bytes = response.read()
         return content
 

@@ -29,7 +29,7 @@ def logdir(tmp_path: Path) -> Path:
 
 
 def fetch(address: str) -> bytes:
-    with urllib.request.urlopen(address, timeout=10) as response:
+    with urllib.request.urlopen(address, timeout=120) as response:
         content: bytes = response.read()
         return content
 
@@ -39,7 +39,7 @@ def act(base: str, action: str, **parameters: object) -> None:
     body = json.dumps(parameters | {"method": "tsne", "action": action}).encode()
     headers = {"Content-Type": "application/json"}
     with urllib.request.urlopen(
-        urllib.request.Request(f"{base}/data/plugin/activis/projection", body, headers), timeout=30
+        urllib.request.Request(f"{base}/data/plugin/activis/projection", body, headers), timeout=120
     ):
         pass
 
@@ -99,7 +99,7 @@ def ask(
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
     address = f"{base}/data/plugin/activis/{route}?{urllib.parse.urlencode(texts)}"
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, headers=headers or {}), timeout=30) as response:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers or {}), timeout=120) as response:
             return response.status, response.read(), response.headers
     except urllib.error.HTTPError as error:
         with error:
@@ -127,7 +127,7 @@ def test_every_route(tmp_path: Path) -> None:
         posted = urllib.request.Request(
             f"{base}/data/plugin/activis/matrix", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(posted, timeout=30) as response:
+        with urllib.request.urlopen(posted, timeout=120) as response:
             assert response.read() == alone.get("matrix", **ROUTE_PARAMETERS["matrix"]).get_data()
         packed = ask(base, "snapshot", {"Accept-Encoding": "gzip"}, **AT)
         assert packed[2]["Content-Encoding"] == "gzip"

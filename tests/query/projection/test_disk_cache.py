@@ -186,7 +186,7 @@ def test_two_processes_share_it(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", SHARING, str(tmp_path), str(seed)], stdout=-1, stderr=-1, text=True)
         for seed in (1, 2)
     ]
-    ended = [(*process.communicate(timeout=100), process.returncode) for process in processes]
+    ended = [(*process.communicate(timeout=300), process.returncode) for process in processes]
     assert [(errors, status) for _, errors, status in ended] == [("", 0)] * 2
     assert all(int(found) > 0 for found, _, _ in ended)
     DiskCache(tmp_path, limit=5_000).put("last", np.full(250, 0, np.float32))
