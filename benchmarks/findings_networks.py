@@ -263,6 +263,7 @@ def knows(task: str) -> Callable[[int], Mapping[str, float]]:
         random = np.random.default_rng(seed)
         images, labels = digits(random)
         inputs = images.reshape(len(images), 64)
+        loss: Callable[..., torch.Tensor]
         if task == "regression":
             targets, loss, out = inputs.sum(1, keepdim=True) / 20, functional.mse_loss, 1
         else:  # even, at least five, divisible by three

@@ -144,8 +144,8 @@ def test_images_of_other_types(trained: str, evaluated: str, kind: str) -> None:
 def test_token_ids_of_any_width(kind: type) -> None:
     ids = np.random.default_rng(6).integers(1, 120, (30, 12))
     training = TrainingData([one] for one in ids)
-    other = np.random.default_rng(7).integers(1, 120, 12).astype(kind)
-    padded = np.append(ids[9], 0).astype(kind)
+    other: np.ndarray = np.random.default_rng(7).integers(1, 120, 12).astype(kind)
+    padded: np.ndarray = np.append(ids[9], 0).astype(kind)
     assert found(training, [[padded], [other]]) == [("same", 9), ("no", None)]
 
 
