@@ -15,9 +15,9 @@ from tensorboard_activis.read.summary_arrays import SummaryArrays
 LEAST_INSTANCES = 20
 _DEAD = (strips.ALL_ZERO, strips.CONSTANT)
 #: Of saturated neurons: their range is at most this share of that of the layer's neurons, of which so many have a smaller one.
-#: Not of layers whose numbers are no activations, such as the entropy of a head.
 NEARLY, _USUAL = 1e-3, 0.9
-_NO_ACTIVATIONS = "/heads["
+#: Layers whose numbers are no activations have this in their name, such as the entropy of a head.
+NO_ACTIVATIONS = "/heads["
 #: Reducers of which a largest value of at most 0 means that no place of the map was above 0.
 _WHOLE = ("none", "max")
 
@@ -67,7 +67,7 @@ def _nearly_constant(name: str, summary: SummaryArrays, states: np.ndarray) -> n
     """
     low, high = summary.min[0].astype(np.float64), summary.max[0].astype(np.float64)
     fine = np.isin(states, (strips.FINE, strips.NEVER_ABOVE_ZERO)) & np.isfinite(low) & np.isfinite(high)
-    if _NO_ACTIVATIONS in name or not fine.any():
+    if NO_ACTIVATIONS in name or not fine.any():
         return np.zeros(low.shape, bool)
     ranges = np.where(fine, high - low, np.inf)
     nearly: np.ndarray = (ranges <= NEARLY * np.quantile(ranges[fine], _USUAL)) & (ranges > 0) & (low != 0)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.arithmetic.cka import centred_products, finite_rows, product_distance
+from tensorboard_activis.query.findings.dead import NO_ACTIVATIONS
 from tensorboard_activis.query.findings.finding import Finding, counted
 from tensorboard_activis.query.findings.remembered import is_thinned
 from tensorboard_activis.query.findings.spikes import LEAST_INSTANCES
@@ -48,6 +49,8 @@ def drift(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     moved: dict[int, list[tuple[float, float, str]]] = {}
     for name in last.layers:
         check_time()
+        if NO_ACTIVATIONS in name:
+            continue
         found = _moved(_distances(steps, name))
         if found is not None:
             start, far, before = found

@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorboard_activis.errors import ActiVisError, ThinnedError
 from tensorboard_activis.query.arithmetic.cka import centred_products, finite_rows, product_distance
+from tensorboard_activis.query.findings.dead import NO_ACTIVATIONS
 from tensorboard_activis.query.findings.finding import Finding, counted
 from tensorboard_activis.query.findings.remembered import remembered_distance
 from tensorboard_activis.query.instances.shared import shared_instances
@@ -18,8 +19,8 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 #: Instances that are compared, the first of the sample; and steps, the last ones.
 MOST_INSTANCES, MOST_STEPS = 256, 60
 LEAST_INSTANCES = 20
-#: A spike is at least so many times as far as the steps before and after it, and so far.
-TIMES, LEAST_DISTANCE = 3.0, 0.02
+#: A spike is at least so many times as far as each of so many steps before and after it, and so far.
+TIMES, AROUND, LEAST_DISTANCE = 3.0, 2, 0.02
 MOST_FINDINGS = 3
 
 
@@ -27,8 +28,8 @@ def spikes(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     """Jumps of representations between two steps of the run, up to the last snapshot; one finding for all layers that jumped then.
 
     A layer jumped between two steps when 1 − debiased CKA of its activations there is at least 0.02 and at least three times that
-    between the two steps before and that between the two steps after: the beginning of training, which moves most, is no
-    jump, and the last step is not known to be one.
+    of each of the two distances before and the two after: the beginning of training, which moves most, is no jump, nor is one of
+    several restless steps, and the last step is not known to be one. Shares and entropies of heads are no representations.
 
     Arguments:
         snapshots: steps ascending; the last 60 are looked at.
@@ -39,9 +40,11 @@ def spikes(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     jumped: dict[int, list[tuple[float, float, str]]] = {}
     for name in steps[-1].layers:
         check_time()
+        if NO_ACTIVATIONS in name:
+            continue
         distances = step_distances(steps, name)
         for place in range(1, len(distances) - 1):
-            here, around = distances[place], max(distances[place - 1], distances[place + 1])
+            here, around = distances[place], _largest_around(distances, place)
             if here >= LEAST_DISTANCE and here >= TIMES * around:
                 jumped.setdefault(place, []).append((here, around, name))
     found = [
@@ -49,6 +52,15 @@ def spikes(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
         for place, layers in jumped.items()
     ]
     return sorted(found, key=lambda one: -one.strength)[:MOST_FINDINGS]
+
+
+def _largest_around(distances: list[float], place: int) -> float:
+    """The largest of the two distances before a place and the two after; NaN where that beside it is not known."""
+    beside = [distances[place - 1], distances[place + 1]]
+    if any(math.isnan(one) for one in beside):
+        return math.nan
+    further = distances[max(0, place - AROUND) : place - 1] + distances[place + 2 : place + 1 + AROUND]
+    return max(beside + [one for one in further if not math.isnan(one)])
 
 
 def _finding(before: int, after: int, layers: list[tuple[float, float, str]]) -> Finding:
@@ -59,7 +71,7 @@ def _finding(before: int, after: int, layers: list[tuple[float, float, str]]) ->
         kind="spike",
         title=f"{name} jumped between steps {before} and {after}",
         sentence=f"The representation of {name}{others} jumped between steps {before} and {after}: 1 − CKA is {distance:.2f}, "
-        f"{times} that of the steps before and after, over at most {MOST_INSTANCES} instances.",
+        f"{times} the largest of the two before and the two after, over at most {MOST_INSTANCES} instances.",
         strength=min(1.0, distance),
         layer=name,
         step=after,

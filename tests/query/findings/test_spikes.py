@@ -37,20 +37,24 @@ def test_a_jump(tmp_path: Path) -> None:
         after: next(
             one.distance for one in run.snapshot(after).movement(run.snapshot(before)).layers if one.name == "head"
         )
-        for before, after in ((30, 40), (40, 50), (50, 60))
+        for before, after in ((20, 30), (30, 40), (40, 50), (50, 60), (60, 70))
     }
     assert found.strength == pytest.approx(distances[50])
-    times = distances[50] / max(distances[40], distances[60])
-    assert f"1 − CKA is {distances[50]:.2f}, {times:.1f} times that of the steps before and after" in found.sentence
-    assert step_distances([run.snapshot(step) for step in run.steps], "head")[2:5] == pytest.approx(
+    times = distances[50] / max(distances[after] for after in (30, 40, 60, 70))
+    assert (
+        f"1 − CKA is {distances[50]:.2f}, {times:.1f} times the largest of the two before and the two after"
+        in found.sentence
+    )
+    assert step_distances([run.snapshot(step) for step in run.steps], "head")[1:6] == pytest.approx(
         list(distances.values())
     )
     assert spikes(Run(run.directory)) == [found]
 
 
-@pytest.mark.parametrize("jumps", [{}, {20: 2.0}, {80: 2.0}, {40: 1.5, 50: 1.5}])
+@pytest.mark.parametrize("jumps", [{}, {20: 2.0}, {80: 2.0}, {40: 1.5, 50: 1.5}, {40: 1.5, 60: 1.5}])
 def test_none(tmp_path: Path, jumps: dict[int, float]) -> None:
-    """A walk; a jump at its beginning; one at its end, which may be the first of many; two that are a faster walk."""
+    """A walk; a jump at its beginning; one at its end, which may be the first of many; two that are a faster walk, also with
+    a slower step between them."""
     assert spikes(log(tmp_path, walk(jumps))) == []
 
 
