@@ -21,7 +21,7 @@ export const GLOSSARY: Record<TermName, Entry> = {
   "activation norm": {
     title: "activation norm",
     short:
-      "How large what a layer gives for one instance is: the L2 norm of all its values, root mean square over the batch.",
+      "How large the output of a layer for one instance is: the L2 norm of all its values, root mean square over the batch.",
   },
   "activation RMS": {
     title: "activation RMS",
