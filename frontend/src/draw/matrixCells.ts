@@ -21,15 +21,12 @@ export function columnRanges(view: ColumnView, neurons: number, pixels: number):
   return ranges;
 }
 
-/**
- * Colours by level + 128; missing values are transparent, so that the hatching shows, and absent ones have the colour
- * of zero until they are there.
- */
+/** Colours by level + 128; missing values are transparent, so that the hatching shows, and absent ones until they come. */
 function colours(): Uint32Array {
   const map = mapPixels.value;
   return Uint32Array.from({ length: 257 }, (_, i) => {
     const level = i - 128;
-    return level === MISSING ? 0 : map[mapIndex(level === ABSENT ? 0 : level / 127)]!;
+    return level === MISSING || level === ABSENT ? 0 : map[mapIndex(level / 127)]!;
   });
 }
 
