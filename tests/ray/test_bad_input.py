@@ -32,7 +32,7 @@ from tests.ray.runs import _table, dataset
         ({"unpack": 3}, "unpack must be a function"),
         ({"unpack": len, "label": "label"}, "leave out inputs= and label="),
         ({"sample": 0}, "sample must be a positive number"),
-        ({"log_dir": "simplecache::s3://bucket/run"}, "no . and no :: in it"),
+        ({"log_dir": "simplecache::s3://bucket/run"}, "must not contain credentials, . or ::"),
     ],
 )
 def test_wrong_arguments(tmp_path: Path, cluster: None, options: dict[str, Any], message: str) -> None:
