@@ -175,7 +175,7 @@ class ActiVisLogger(Logger):
             self._health.step = checked_step(step)
 
     def training_loss(self, loss: Any) -> None:
-        """With `health`: says the loss of the training step that is running, to be drawn beside what is measured.
+        """With `health`: says the loss of a training step, to be drawn beside what is measured: before or right after its end.
 
         Not needed where the model returns it (Hugging Face), and under a trainer. Costs nothing in steps that are not measured.
         """

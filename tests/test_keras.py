@@ -174,6 +174,7 @@ def test_wrong_directories_are_refused_in_the_constructor(tmp_path):
             {"x": X[:, :, :, :2]},
             r"whose first batch is float32 \(70, 7, 5, 2\): .*expected axis -1 .* to have value 3",
         ),
+        ({"x": (X, Y), "y": None}, r"x holds 2 inputs, .*, and the model has 1\. Labels are an argument of their own"),
         ({"y": Y + 1}, "There is a label 3, but the model tells 3 classes apart"),
     ],
 )

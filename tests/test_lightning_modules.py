@@ -153,10 +153,12 @@ class Twice(Module):
 
 
 def test_two_passes_for_a_batch_leave_one(tmp_path: Path) -> None:
-    """The last one counts."""
+    """The last one counts, which is said."""
     witness = Witness()
     train(tmp_path, Twice(), activis(tmp_path), witness)
-    witness.expect(open_run(tmp_path).latest)
+    snapshot = open_run(tmp_path).latest
+    witness.expect(snapshot)
+    assert "The model ran up to 2 times in a batch; the last pass over all of it counts." in snapshot.notes
 
 
 class Manual(Module):

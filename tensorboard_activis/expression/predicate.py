@@ -24,6 +24,16 @@ from tensorboard_activis.expression.limits import check_length
 
 _PARSE_LOCK = threading.Lock()
 
+#: Operators of other languages: a pattern, the operator, and what it is here.
+_ELSEWHERE = (
+    (r"&&", "&&", "and"),
+    (r"\|\|", "||", "or"),
+    (r"!(?!=)", "!", "not"),
+    (r"===", "===", "=="),
+    (r"(?<![=!<>])=(?!=)", "=", "=="),
+    (r"`", "`…`", 'col("…")'),
+)
+
 
 class Predicate:
     """A compiled subset expression.
@@ -106,6 +116,14 @@ def compile_expression(
     return Predicate(text, tree, offset, neurons, compiler.compile(tree), columns)
 
 
+def _advice(text: str, place: int) -> str:
+    """A sentence about an operator of another language that stands where the parser stopped; empty if there is none."""
+    around = text[max(0, place - 2) : place + 3]
+    return next(
+        (f"Write {right} instead of {wrong}. " for sign, wrong, right in _ELSEWHERE if re.search(sign, around)), ""
+    )
+
+
 def _parse(text: str, offset: int) -> ast.expr:
     # Line ends are spaces here; "\d" in a pattern is no cause for a warning. Warning filters are global: one at a time.
     try:
@@ -115,7 +133,8 @@ def _parse(text: str, offset: int) -> ast.expr:
     except SyntaxError as error:
         place = min((error.offset or len(text) + 1) - 1, len(text)) + offset
         raise ExpressionError(
-            f'Not an expression at character {place + 1}: {error.msg}. Write for example: label == "8" and score < 0.5',
+            f"Not an expression at character {place + 1}: {error.msg}. {_advice(text, place - offset)}Write for example: "
+            'label == "8" and score < 0.5, or col("my column") > 3',
             place,
         ) from error
     except (ValueError, RecursionError, MemoryError) as error:

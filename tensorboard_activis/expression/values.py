@@ -112,7 +112,9 @@ def similar_names(name: str, names: Mapping[str, object]) -> str:
     if len(name) > _MAX_CANDIDATE_LENGTH:
         return ""
     short = list(islice((candidate for candidate in names if len(candidate) <= _MAX_CANDIDATE_LENGTH), _MAX_CANDIDATES))
-    near = difflib.get_close_matches(name, short, 3, 0.6)
+    near = [each for each in short if each.casefold() == name.casefold()] or difflib.get_close_matches(
+        name, short, 3, 0.6
+    )
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 

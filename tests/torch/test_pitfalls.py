@@ -200,6 +200,74 @@ def test_gradient_checkpointing(tmp_path: Path, reentrant: bool) -> None:
     assert [node.calls for node in open_run(tmp_path).graph.nodes if node.key == "inner"] == [1]
 
 
+class TimeFirst(nn.Module):
+    """Takes [time, instances, features], as recurrent layers do by default."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.GRU(3, 5), nn.Linear(5, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.head(self.rnn(x)[1][-1])
+        return output
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_batches_with_time_first_that_are_as_long_as_they_are_large(tmp_path: Path, watched: bool) -> None:
+    torch.manual_seed(0)
+    model, x, y = TimeFirst().eval(), torch.randn(16, 22, 3), torch.arange(22) % 2
+    data = [(x[:, start : start + 16], y[start : start + 16]) for start in (0, 16)]  # the second batch has 6 instances
+    if watched:
+        with ActiVisLogger(tmp_path, model, layers=["rnn[0]"], strict=True) as logger, logger.watch(0) as watch:
+            for inputs, labels in data:
+                model(inputs)
+                watch.batch(labels=labels)
+        snapshot = open_run(tmp_path).latest
+    else:
+        snapshot = logged(tmp_path, model, data, "rnn[0]")
+    close(snapshot, "rnn[0]", model.rnn(x)[0].mean(0))
+
+
+class OfSparse(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.act, self.head = nn.Parameter(torch.randn(9, 6)), nn.ReLU(), nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.head(self.act(x @ self.weight))
+        return output
+
+
+class BatchStream(IterableDataset[Any]):
+    """A stream of batches, whose instances are identified by their content."""
+
+    def __init__(self, batches: Any) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._batches)
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
+def test_sparse_inputs(tmp_path: Path, layout: torch.layout) -> None:
+    torch.manual_seed(0)
+    model, x, y = OfSparse(), torch.randn(INSTANCES, 9).relu(), torch.arange(INSTANCES) % 2
+    data = [(x[at : at + 12].to_sparse(layout=layout), y[at : at + 12]) for at in (0, 12)]
+    close(logged(tmp_path, model, data, "act"), "act", model.act(x @ model.weight))
+    with ActiVisLogger(
+        tmp_path / "stream", model, DataLoader(BatchStream(data), None), layers=["act"], strict=True
+    ) as logger:
+        logger.log(0)
+    assert len(set(open_run(tmp_path / "stream").latest.instances["id"].to_pylist())) == INSTANCES
+
+
+def test_a_first_batch_without_instances(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(4, 6), nn.ReLU()), torch.randn(INSTANCES, 4)
+    close(logged(tmp_path, model, [x[:0], x[:9], x[9:9], x[9:]], "0"), "0", model[0](x))
+
+
 @pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="needs a quantized engine")
 @pytest.mark.filterwarnings("ignore:.*(torch.ao|quantiz|TypedStorage|reduce_range|must run observer)")
 def test_layers_that_give_quantized_tensors(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from functools import cache, partial
 from types import FrameType
 from typing import Any, TypeVar
 
+import keras
 import numpy as np
 
 from tensorboard_activis import schema
@@ -169,6 +170,7 @@ class KerasCapture:
         try:
             if not is_built(model):
                 build(model, first.inputs)
+            _check_number(model, first)
             recording = record_graph(model, specs, first.inputs)
             self.selection = select(recording, options["layers"])
             chosen = targets(recording, self.selection.names, options["reducer"])
@@ -304,8 +306,19 @@ def _with_random_states_restored(loaders: tuple[Any, ...], body: Callable[[], T]
     return exclusively(lambda: within(body, random_states(loaders)))
 
 
+def _check_number(model: Any, batch: Batch) -> None:
+    """Raises ConfigurationError if there are more inputs than the model has, as for (x, y): a Sequential model ignores them."""
+    given, known = batch.inputs, len(getattr(model, "inputs", None) or ())
+    if isinstance(given, (list, tuple)) and 0 < known < len(keras.tree.flatten(given)):
+        raise ConfigurationError(
+            f"x holds {len(keras.tree.flatten(given))} inputs, {describe(given)}, and the model has {known}. Labels are an "
+            "argument of their own: ActiVisCallback(log_dir, x, y)."
+        )
+
+
 def _unusable_error(error: Exception, name: str, batch: Batch, form: str) -> ConfigurationError:
+    labels = " Labels are an argument of their own: ActiVisCallback(log_dir, x, y)." if batch.labels is None else ""
     return ConfigurationError(
         f"The model cannot be run on {name}, whose first batch is {describe(batch.inputs)}: {short_message(error)} "
-        f"Pass {name} in the form that {form}."
+        f"Pass {name} in the form that {form}.{labels}"
     )

@@ -135,9 +135,9 @@ class Labels:
             array = np.asarray(labels)
         except ValueError as error:  # of unequal lengths
             raise ConfigurationError(f"Labels must be one number per instance; got {labels!r:.80}.") from error
-        if array.dtype.kind in "US" or (
-            array.dtype == object and all(isinstance(label, str | bytes) for label in array.flat)
-        ):
+        if array.dtype == object:
+            return self._of_objects(array, labels)
+        if array.dtype.kind in "US":
             return class_indices(array, self._names)
         if array.dtype.kind not in "iubf":
             raise ConfigurationError(
@@ -145,6 +145,22 @@ class Labels:
                 f"{labels!r:.80}."
             )
         return array
+
+    def _of_objects(self, array: np.ndarray, labels: Any) -> np.ndarray:
+        """Names and numbers among which None and NaN stand for labels that are missing: -1 among names, NaN among numbers."""
+        known = np.array([each is not None and each == each for each in array.flat]).reshape(
+            array.shape
+        )  # NaN is unequal
+        if all(isinstance(each, str | bytes) for each in array[known]) and (known.any() or self._names is not None):
+            indices = np.full(array.shape, -1, np.int64)
+            indices[known] = class_indices(array[known], self._names)
+            return indices
+        if all(isinstance(each, int | float | np.number) for each in array[known]):
+            return np.where(known, array, np.nan).astype(np.float64)
+        raise ConfigurationError(
+            "Labels must be class indices (whole numbers), names from class_names, or None where there is none; got "
+            f"{labels!r:.80}."
+        )
 
     def _multi_hot(self, labels: Collection[Any]) -> np.ndarray:
         """Multi-hot encoding of sets of class names or indices, int64 [instances, classes]."""

@@ -389,11 +389,10 @@ class TorchCapture:
         return batch, batch is local
 
     def _first_batch(self, data: Batches, name: str = "data") -> Batch | None:
-        """The first batch of the data; None if there is none, or it is empty."""
+        """The first batch of the data that has instances; None if there is none."""
         try:
-            first = next(iter(data), None)
+            return next((each for each in data if each.instances), None)
         except ConfigurationError:
             raise
         except Exception as error:
             raise ConfigurationError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
-        return first if first is not None and first.instances else None

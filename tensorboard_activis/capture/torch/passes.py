@@ -95,7 +95,7 @@ class PassCollector:
         self.is_pinned = self.ignoring = self.failed = False
         self.passes: list[Pass] = []
         self.absent: Counter[str] = Counter()
-        self.evaluated = self.trained = 0
+        self.evaluated = self.trained = self._most_passes = 0
 
     def __deepcopy__(self, memo: Any) -> "PassCollector":
         """The same: a model that is copied with its hooks while it is watched is another one for it."""
@@ -169,13 +169,11 @@ class PassCollector:
             ActiVisError: its instances cannot be told, or something of it cannot be used.
         """
         batch, self._batch = self._batch, None
-        if batch is None:
-            return
-        done = self._pass_of(batch, outputs)
-        self.passes = []
-        if done is not None:
-            batch = batch if labels is None else replace(batch, labels=labels)
-            self.add_pass(done.with_output(outputs), batch, self._metadata_of_batch)
+        done = None if batch is None else self._pass_of(batch, outputs)
+        self._most_passes, self.passes = max(self._most_passes, len(self.passes)), []
+        if batch is not None and done is not None:
+            described = batch if labels is None else replace(batch, labels=labels)
+            self.add_pass(done.with_output(outputs), described, self._metadata_of_batch)
 
     @own_work()
     def add_pass(self, done: Pass, batch: Batch, metadata: BatchMetadata) -> None:
@@ -200,8 +198,7 @@ class PassCollector:
         if not self.is_pinned:
             absent = {layer.name for layer in self._recorded.layers} - activations.keys()
             self.absent.update(dict.fromkeys(absent, batch.instances))
-            self.evaluated += batch.instances
-            self.trained = 0
+            self.evaluated, self.trained = self.evaluated + batch.instances, 0
 
     def take(self) -> list[Pass]:
         """The passes since the last batch, which are no longer remembered here."""
@@ -211,7 +208,9 @@ class PassCollector:
     def notes(self, processes: Processes) -> list[str]:
         """What is to be said of this evaluation; see `layer_notes` and `DepthReader.new_notes`."""
         notes = layer_notes(self._recorded, self.evaluated, self.absent, self._hooks, processes)
-        return [*notes, *([] if self._depth is None else self._depth.new_notes())]
+        if self._most_passes > 1:
+            notes += [f"The model ran up to {self._most_passes} times in a batch; the last pass over all of it counts."]
+        return notes if self._depth is None else [*notes, *self._depth.new_notes()]
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""
@@ -338,7 +337,7 @@ class PassCollector:
 
     def _start_pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with own_work():
-            self._call = batch_of_call(args, kwargs, self._batch, self._axis, self._model)
+            self._call = batch_of_call(args, kwargs, self._batch, self._axis or self._recorded.axis, self._model)
         self._rerun.begin()
         if self._running is not None:
             self._running.stop()

@@ -14,7 +14,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.graph.layers import Selection, choose, feed_relu, of_positions
 from tensorboard_activis.capture.reducers import Reducer, each_position, layer_reducers, likely_reducer, reducer_name
-from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
+from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, axis_choices, first_instances, map_tensors
 from tensorboard_activis.capture.torch.data.instances import labels_of
 from tensorboard_activis.capture.torch.data.positions import is_encoder_decoder, mask_of, position_sizes
 from tensorboard_activis.capture.torch.depth.blocks import BlockRow, last_blocks
@@ -115,6 +115,7 @@ class RecordedModel:
         self._chosen, self._kind, self._depth = layers, graph, depth and not self.of_positions
         self._blocks: BlockRow | None = None
         self._example: Batch | None = None
+        self._choice = self.axis = 0  # see `first_instances`; the instance axis of the first input
         self._execution_paths: ExecutionPaths | None = None
         self._layer_outputs: dict[str, LayerOutput] = {}
         self._reducers: dict[str, Reducer] = {}
@@ -182,7 +183,7 @@ class RecordedModel:
         assert self._execution_paths is not None
 
         def inputs(shortened: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
-            selected = first_instances(batch, max(_TRACE_SIZES[:2])) if shortened else batch
+            selected = first_instances(batch, max(_TRACE_SIZES[:2]), self._choice) if shortened else batch
             return selected.args, selected.kwargs, selected.instances
 
         if not self.sharded:  # all processes would have to record again together
@@ -226,13 +227,22 @@ class RecordedModel:
         """Records two passes of different numbers of instances, which show the instance axes; one over the batch if that fails."""
         model = self.initialized()
         larger, smaller = trace_sizes(batch, model)
-        example = first_instances(batch, larger)
-        if example.instances < batch.instances:
+        self._choice, found = 0, list[tuple[Recording, Batch]]()
+        for choice, axis in enumerate(axis_choices(batch)):
+            example = first_instances(batch, larger, choice)
+            if example.instances == batch.instances:
+                break
             try:
                 recording = Tracer(model, larger).run(example.args, example.kwargs)
-                return self._with_second_pass(model, recording, batch, smaller), example
             except Exception:  # reported below, unless it was the small batch that failed
-                pass
+                break
+            found.append((recording, example))
+            if any(larger in tensor.shape for tensor in all_tensors([recording.output])):
+                self._choice, self.axis = choice, axis  # the output has as many rows
+                break
+        if found:
+            recording, example = found[self._choice]
+            return self._with_second_pass(model, recording, batch, smaller), example
         tracer = Tracer(model, batch.instances)
         try:
             recording = tracer.run(batch.args, batch.kwargs)
@@ -245,10 +255,8 @@ class RecordedModel:
         return self._with_second_pass(model, recording, batch, smaller), batch
 
     def _with_second_pass(self, model: nn.Module, recording: Recording, batch: Batch, smaller: int) -> Recording:
-        if smaller >= batch.instances:
-            return recording
-        fewer = first_instances(batch, smaller)
-        if fewer.instances != smaller:  # it cannot be divided
+        fewer = first_instances(batch, smaller, self._choice)
+        if smaller >= batch.instances or fewer.instances != smaller:  # it cannot be divided
             return recording
         try:
             return with_changing_axes(recording, Tracer(model, smaller).run(fewer.args, fewer.kwargs))

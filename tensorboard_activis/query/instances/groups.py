@@ -62,16 +62,20 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
     Arguments:
         expression: of these instances only.
 
-    Raises NotFoundError, ExpressionError, QueryError for a column of numbers, times or content, TooLargeError beyond MAX_GROUPS.
+    Whole numbers are named by their digits, as classes without names are.
+
+    Raises NotFoundError, ExpressionError, QueryError for a column of other numbers, times or content, and TooLargeError beyond
+    MAX_GROUPS.
     """
     table = snapshot.instances
     if by not in table.column_names:
         names = ", ".join(name for name in table.column_names if column_kind(table.column(name).type) is not None)
         raise NotFoundError(f"There is no column {by!r:.80}. There are: {names:.600}.")
-    if column_kind(table.column(by).type) in (None, "number", "time"):
+    kind = table.column(by).type
+    if column_kind(kind) in (None, "number", "time") and not pa.types.is_integer(kind):
         raise QueryError(
-            f"Instances cannot be grouped by {by!r:.80}, which holds {table.column(by).type}. Group them by a column of "
-            "categories, texts or booleans."
+            f"Instances cannot be grouped by {by!r:.80}, which holds {kind}. Group them by a column of categories, texts, whole "
+            "numbers or booleans."
         )
     sampled = np.arange(snapshot.stored_instances) < snapshot.record.sample_size  # pinned instances are in no statistic
     if expression:
@@ -87,6 +91,8 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
         values, chosen = pa.chunked_array([pc.list_flatten(lists)]), chosen.take(pc.list_parent_indices(lists))
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
+    if pa.types.is_integer(values.type):
+        values = values.cast(pa.string())
     numbers = {name: _finite(chosen.column(name)) for name in ("score", "loss")}
     correct = chosen.column("correct")
     each = {"value": values, "right": pc.equal(correct, True), "wrong": pc.equal(correct, False)} | numbers

@@ -197,3 +197,18 @@ def test_a_task_that_the_labels_do_not_fit() -> None:
         Labels(None, Y, 3, "multilabel")
     assert Labels(None, ONE_HOT, None, "multilabel").problem == ""
     assert Labels(None, np.ones((4, 6, 2)), None, "classification").problem  # what the model gives is not known yet
+
+
+def test_none_and_nan_among_labels_are_missing() -> None:
+    names = Labels(NAMES, ["cat", None, b"ant"], 3)
+    assert names.kind == "classes"
+    assert np.asarray(names.convert(["cat", None, b"ant", float("nan")])).tolist() == [2, -1, 0, -1]
+    assert np.asarray(names.convert([None, None])).tolist() == [-1, -1]
+    numbers = Labels(None, [2, None, 0], 3)
+    assert numbers.kind == "classes"
+    assert np.asarray(numbers.convert([None, 1])).tolist() == [-1, 1]
+    real = Labels(None, [0.5, None], 1)
+    assert real.kind == "numbers"
+    np.testing.assert_array_equal(np.asarray(real.convert([None, 2.5])).ravel(), [np.nan, 2.5])
+    with pytest.raises(ConfigurationError, match=r"names from class_names, or None where there is none; got \[\{"):
+        Labels(NAMES, [{"a": 1}, None], 3)

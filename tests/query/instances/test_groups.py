@@ -58,6 +58,17 @@ def test_instances_with_several_labels_count_in_each_and_pinned_in_none() -> Non
     assert found[0]["loss"] is None
 
 
+def test_whole_numbers() -> None:
+    class Unnamed:
+        stored_instances = 5
+        record = SimpleNamespace(sample_size=5)
+        instances = pa.table({"label": pa.array([10, 2, None, 2, 10]), "correct": [True, False, None, True, True]})
+
+    found = group_table(Unnamed()).to_pylist()  # type: ignore[arg-type]
+    lines = [(one["value"], one["count"], one["right"], one["wrong"]) for one in found]
+    assert lines == [("10", 2, 2, 0), ("2", 2, 1, 1), (None, 1, 0, 0)]
+
+
 def test_none(snapshot: SnapshotReader) -> None:
     found = group_table(snapshot, "prediction", "score > 2")
     assert found.num_rows == 0

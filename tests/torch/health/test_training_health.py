@@ -121,6 +121,25 @@ def parameters(model: nn.Module) -> list[np.ndarray]:
     return [value.detach().numpy().copy() for value in model.state_dict().values()]
 
 
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("every", [1, 4])
+def test_the_loss_is_that_of_its_step_whether_said_before_or_after_it(tmp_path: Path, every: int, late: bool):
+    model, optimizer = begun()
+    (x, y), losses = data(), []
+    with ActiVisLogger(tmp_path, model, health=every) as activis:
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            if not late:
+                activis.training_loss(loss)
+            optimizer.step()
+            if late:
+                activis.training_loss(loss)
+            losses.append(loss.item())
+    np.testing.assert_allclose(open_run(tmp_path).health.loss, losses[::every], rtol=1e-5)
+
+
 @pytest.mark.parametrize("every", [1, 4])
 def test_training_is_the_same_with_and_without(tmp_path: Path, every: int):
     model, optimizer = begun()

@@ -89,17 +89,41 @@ def packed_sequences(value: Any) -> list[nn.utils.rnn.PackedSequence]:
     return [each for _, each in nested_tensors(value) if not isinstance(each, torch.Tensor)]
 
 
-def first_instances(batch: Batch, count: int) -> Batch:
-    """The first `count` instances of a batch; the batch itself if it has no more, or cannot be divided, as graphs cannot."""
+def first_instances(batch: Batch, count: int, choice: int = 0) -> Batch:
+    """The first `count` instances of a batch; the batch itself if it has no more, or cannot be divided, as graphs cannot.
+
+    Arguments:
+        choice: which axis is that of the instances, among those of a tensor that are as long as the batch has instances.
+    """
     if batch.instances <= count or not is_divisible(batch):
         return batch
 
     def shorten(tensor: torch.Tensor) -> torch.Tensor:
-        batch_axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
-        return tensor.narrow(batch_axes[0], 0, count) if batch_axes else tensor
+        batch_axes = _batch_axes(tensor, batch.instances)
+        return _first_rows(tensor, batch_axes[min(choice, len(batch_axes) - 1)], count) if batch_axes else tensor
 
     mask = None if batch.mask is None else batch.mask[:count]
     return Batch(map_tensors(batch.args, shorten), map_tensors(batch.kwargs, shorten), batch.labels, count, mask)
+
+
+def axis_choices(batch: Batch) -> list[int]:
+    """The instance axis of the first input by the choices of `first_instances`: several where other axes are as long."""
+    tensors = [each for each in all_tensors([batch.args, batch.kwargs]) if each.dim()]
+    batch_axes = [_batch_axes(each, batch.instances) for each in tensors]
+    own = batch_axes[0] if batch_axes else []
+    most = max((len(axes) for axes in batch_axes), default=0)
+    return [own[min(choice, len(own) - 1)] if own else 0 for choice in range(max(1, most))]
+
+
+def _batch_axes(tensor: torch.Tensor, instances: int) -> list[int]:
+    return [axis for axis, size in enumerate(tensor.shape) if size == instances]
+
+
+def _first_rows(tensor: torch.Tensor, axis: int, count: int) -> torch.Tensor:
+    if tensor.layout is torch.strided:
+        return tensor.narrow(axis, 0, count)
+    rows = torch.arange(count, device=tensor.device)
+    return tensor.to_sparse_coo().index_select(axis, rows).to_sparse(layout=tensor.layout)
 
 
 def is_divisible(batch: Batch) -> bool:

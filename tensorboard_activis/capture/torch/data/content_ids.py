@@ -49,4 +49,5 @@ def _is_per_instance(tensor: torch.Tensor, instances: int) -> bool:
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     tensor = tensor.detach().cpu()
+    tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()

@@ -330,7 +330,7 @@ def displayed_input(batch: Batch) -> np.ndarray | None:
     """The input to show as content, [instances, ...]; None if no input has a batch axis."""
     named = [batch.kwargs[name] for name in _DISPLAYED if name in batch.kwargs]
     for tensor in all_tensors([named, batch.args, batch.kwargs]):
-        if tensor.is_nested or not tensor.dim():
+        if tensor.is_nested or tensor.layout is not torch.strided or not tensor.dim():
             continue
         axes = range(1 if is_graph(batch.raw) else tensor.dim())
         batch_axes = [axis for axis in axes if tensor.shape[axis] == batch.instances]

@@ -68,6 +68,7 @@ class TrainingHealth:
         self._before: dict[str, list[torch.Tensor]] = {}
         self._moved: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         self._loss: torch.Tensor | float = math.nan
+        self._is_early = False
         # A logger that is forgotten without `close` must not be kept by torch's global hooks.
         weak = weakref.ref(self)
         self._global = [
@@ -78,10 +79,18 @@ class TrainingHealth:
         self._arm()
 
     def loss(self, loss: Any) -> None:
-        """Takes the loss of the step that is running."""
-        if self._armed:
-            value = loss.detach() if isinstance(loss, torch.Tensor) else loss
-            self._loss = value.clone() if isinstance(value, torch.Tensor) and value.numel() == 1 else _number(value)
+        """Takes the loss of the step that is running; between two steps that of the one before, if nobody said it yet."""
+        done = self._pending
+        ran = any(one.values for one in self._figures.values())
+        late = done is not None and done[0] == self.step - 1 and not ran and _is_unknown(done[2][3])
+        if not late and not self._armed:
+            return
+        value = loss.detach() if isinstance(loss, torch.Tensor) else loss
+        value = value.clone() if isinstance(value, torch.Tensor) and value.numel() == 1 else _number(value)
+        if done is not None and late:
+            done[2][3] = value
+        else:
+            self._loss, self._is_early = value, not ran
 
     def loss_of(self, output: Any) -> None:
         """Takes the loss of a step from what the model returns, where that is part of it, as in Hugging Face's models."""
@@ -121,7 +130,7 @@ class TrainingHealth:
             loss = closure(*arguments, **keywords)
             if not done:
                 done = True
-                if isinstance(loss, torch.Tensor) and loss.numel() == 1 and self._has_no_loss():
+                if isinstance(loss, torch.Tensor) and loss.numel() == 1 and _is_unknown(self._loss):
                     self.loss(loss)
                 self._measure_gradients(optimizer)
             return loss
@@ -145,9 +154,6 @@ class TrainingHealth:
         self.step += 1
         if self._log.is_due(self.step):
             self._arm()
-
-    def _has_no_loss(self) -> bool:
-        return isinstance(self._loss, float) and math.isnan(self._loss)
 
     def _is_ours(self, optimizer: Optimizer) -> bool:
         known = self._known.get(optimizer)
@@ -245,7 +251,9 @@ class TrainingHealth:
             seen = (0, 0) if figures is None else (figures.values, figures.instances)
             counts.append((*seen, name in self._gradients, name in self._moved))
         stacked = {device: torch.stack(row).detach() for device, row in devices.items()}
-        self._pending = self.step, tuple(layers), [stacked, where, counts, self._loss]
+        # What was said before the step's first forward pass is of the step before it.
+        loss = math.nan if self._is_early and ran else self._loss
+        self._pending = self.step, tuple(layers), [stacked, where, counts, loss]
         self._figures, self._gradients, self._before, self._moved = {}, {}, {}, {}
         self._loss = math.nan
 
@@ -258,6 +266,10 @@ class TrainingHealth:
         width = FIGURES + 3
         rows = np.array([read[device][at : at + width] for device, at in where]).reshape(-1, width)
         self._log.add(step, layers, measures_of(rows, np.array(counts, np.int64).reshape(-1, 4)), _number(loss))
+
+
+def _is_unknown(loss: torch.Tensor | float) -> bool:
+    return isinstance(loss, float) and math.isnan(loss)
 
 
 def _number(value: Any) -> float:
