@@ -123,7 +123,9 @@ def _first_rows(tensor: torch.Tensor, axis: int, count: int) -> torch.Tensor:
     if tensor.layout is torch.strided:
         return tensor.narrow(axis, 0, count)
     rows = torch.arange(count, device=tensor.device)
-    return tensor.to_sparse_coo().index_select(axis, rows).to_sparse(layout=tensor.layout)
+    chosen: torch.Tensor = tensor.to_sparse_coo().index_select(axis, rows)
+    shortened: torch.Tensor = chosen.to_sparse(layout=tensor.layout)
+    return shortened
 
 
 def is_divisible(batch: Batch) -> bool:
