@@ -152,7 +152,7 @@ def test_code_that_does_something_else_without_values_is_refused():
     table = keras.Input((4,))
     model = keras.Model(table, layers.Dense(2, name="out")(Sly(name="sly")(table)))
     x = np.ones((3, 4), "float32")
-    with pytest.raises(ConfigurationError, match="computes something else. Name the layers around them"):
+    with pytest.raises(ConfigurationError, match="computes something else. Name the layers around the operators"):
         forward_of(model, ["sly/multiply"], keras.KerasTensor((None, 4)))(x)
     activations, *_ = forward_of(model, ["sly"], keras.KerasTensor((None, 4)))(x)
     np.testing.assert_array_equal(activations["sly"], x * 3)
