@@ -219,7 +219,7 @@ def test_instance_and_neuron(client: Client) -> None:
         ("table", AT | {"limit": 1001}, 400, "bad_request", "1,000"),
         ("table", AT | {"indices": [1, "a"]}, 400, "bad_request", "whole numbers"),
         ("table", AT | {"indices": [99]}, 404, "not_found", "0 to 16"),
-        ("table", AT | {"order": "nothing"}, 404, "not_found", "no column nothing"),
+        ("table", AT | {"order": "nothing"}, 404, "not_found", "no column 'nothing'"),
         ("table", AT | {"order": "image"}, 400, "bad_request", "cannot be ordered"),
         ("content", AT | {"index": 17}, 404, "not_found", "0 to 16"),
         ("instance", AT | {"layer": "head", "index": 10**30}, 400, "bad_request", "whole number"),

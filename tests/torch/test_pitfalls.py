@@ -222,10 +222,9 @@ def test_batches_with_time_first_that_are_as_long_as_they_are_large(tmp_path: Pa
             for inputs, labels in data:
                 model(inputs)
                 watch.batch(labels=labels)
-        snapshot = open_run(tmp_path).latest
     else:
-        snapshot = logged(tmp_path, model, data, "rnn[0]")
-    close(snapshot, "rnn[0]", model.rnn(x)[0].mean(0))
+        logged(tmp_path, model, data, "rnn[0]")
+    close(open_run(tmp_path).latest, "rnn[0]", model.rnn(x)[0].mean(0))
 
 
 class OfSparse(nn.Module):
