@@ -176,9 +176,9 @@ def test_bad_input_is_refused_in_words(tmp_path: Path) -> None:
             snapshot.projection(LAYER, "direction", row=row)
     with pytest.raises(NotFoundError, match="nowhere"):
         snapshot.projection("nowhere", "direction", row="mark")
-    with pytest.raises(QueryError, match="none was given"):
+    with pytest.raises(QueryError, match="row is missing"):
         snapshot.projection(LAYER, "direction")
-    with pytest.raises(QueryError, match="pca has none"):
+    with pytest.raises(QueryError, match="got method=pca"):
         snapshot.projection(LAYER, row="mark")
     with pytest.raises(QueryError, match="pca, tsne, direction; got 'umap'"):
         snapshot.projection(LAYER, "umap")  # type: ignore[arg-type]

@@ -51,7 +51,8 @@ def test_who_has_none_is_told_what_cannot_be_sent() -> None:
     first, second = broadcast(2, lambda rank: batches[rank])
     assert first is batches[0]
     assert isinstance(second, ConfigurationError)
-    assert "cannot be sent. Give every process some data" in str(second)
+    assert "cannot be sent to it" in str(second)
+    assert "Give every process some data" in str(second)
 
 
 @pytest.mark.parametrize("size", [1, 2])
