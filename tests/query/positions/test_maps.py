@@ -201,7 +201,7 @@ def test_what_cannot_be_answered(run: Run) -> None:
         neuron_positions(snapshot, SEQUENCE, 6)
     with pytest.raises(NotFoundError, match="kept instances go from 0 to"):
         instance_maps(snapshot, SEQUENCE, 0, [len(truth.ids)])
-    with pytest.raises(QueryError, match="At most 256 instances"):
+    with pytest.raises(QueryError, match="at most 256 instances"):
         instance_maps(snapshot, SEQUENCE, 0, [0] * 257)
     with pytest.raises(QueryError, match="room must be"):
         instance_maps(snapshot, SEQUENCE, 0, [0], room=-1)

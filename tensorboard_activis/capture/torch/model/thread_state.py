@@ -42,6 +42,7 @@ class PassMode(TorchFunctionMode):
         if not self._is_entered:
             return
         self._is_entered = False
+        _end_interrupted_calls()  # one of them may have taken this mode off the stack
         count = torch._C._len_torch_function_stack()
         modes = [torch._C._get_function_stack_at(index) for index in range(count)]
         if self in modes:
