@@ -176,14 +176,14 @@ def _targets(snapshot: SnapshotReader, count: int) -> list[_Target]:
     Not the model's own inputs, which are columns x0, x1, …: its layers know them, and there may be more than all other columns.
     """
     table = snapshot.instances.slice(0, count)
+    features = _features(table)
     found: list[_Target] = []
-    for name in table.column_names:
-        column = table.column(name)
+    for name, column in zip(table.column_names, table.columns, strict=True):
         kind = column_kind(column.type)
         if name in NO_CONDITIONS or name == "label" or kind not in ("number", "boolean", "category", "text"):
             continue
         check_time()
-        if kind == "number" and _is_input(table, name):
+        if kind == "number" and _is_input(column, name, features):
             continue
         plain = column.combine_chunks()
         encoded = plain if pa.types.is_dictionary(plain.type) else plain.dictionary_encode()
@@ -200,16 +200,20 @@ def _targets(snapshot: SnapshotReader, count: int) -> list[_Target]:
     return found
 
 
-def _is_input(table: pa.Table, name: str) -> bool:
-    """Whether a column of numbers is one of the model's own inputs: x0, x1, … of the features that are kept as content."""
-    if "features" not in table.column_names or not re.fullmatch(r"x[0-9]{1,5}", name):
+def _features(table: pa.Table) -> np.ndarray:
+    """The features that are kept as content, float32 [features, instances]; without any where they are not kept, or not of all."""
+    place = table.schema.get_field_index("features")
+    column = table.column(place).combine_chunks() if place >= 0 else None
+    if column is None or column.null_count:
+        return np.zeros((0, len(table)), np.float32)
+    return np.ascontiguousarray(column.flatten().to_numpy().reshape(-1, column.type.list_size).T)
+
+
+def _is_input(column: pa.ChunkedArray, name: str, features: np.ndarray) -> bool:
+    """Whether a column of numbers is one of the model's own inputs: x0, x1, … of its features."""
+    if not re.fullmatch(r"x[0-9]{1,5}", name) or int(name[1:]) >= len(features):
         return False
-    features = table.column("features").combine_chunks()
-    place, size = int(name[1:]), features.type.list_size
-    if place >= size or features.null_count:
-        return False
-    values = features.flatten().to_numpy().reshape(-1, size)[:, place]
-    return bool(np.array_equal(values, table.column(name).to_numpy().astype(np.float32), equal_nan=True))
+    return bool(np.array_equal(features[int(name[1:])], column.to_numpy().astype(np.float32), equal_nan=True))
 
 
 def _shuffled(target: _Target, strata: np.ndarray, number: int) -> _Target:
