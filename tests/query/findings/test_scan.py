@@ -52,7 +52,9 @@ def test_counts_and_statistics(seed: int) -> None:
     assert [one.statistic for one in found] == sorted((one.statistic for one in found), reverse=True)
     assert {one.conditions for one in found} == {one for one, (_, k, e, _) in expected.items() if k > e}
     for one in found:
-        assert (one.n, one.k, one.expected, one.statistic) == pytest.approx(expected[one.conditions], rel=1e-4)
+        assert (one.n, one.k, one.expected, one.statistic) == pytest.approx(
+            expected[one.conditions], rel=1e-4, abs=1e-6
+        )
     assert found[0].conditions == (2, 5)
 
 
