@@ -2,9 +2,10 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -210,3 +211,14 @@ def scattered(one: Trial) -> None:
         here = np.flatnonzero(ranks * 10 // len(ranks) == group)
         wrong[here] = wrong[one.random.permutation(here)]
     one.labels = np.where(wrong, (predicted + one.random.integers(1, CLASSES, wrong.size)) % CLASSES, predicted)
+
+
+def run_trials(part: str, trial: Callable[[int], Mapping[str, float]], seeds: range, each: bool) -> None:
+    """Runs a trial with every seed and prints the means of what it gives; with `each`, a line for every trial as well."""
+    results = []
+    for seed in seeds:
+        results.append(trial(seed))
+        if each:
+            print(seed, {name: round(float(value), 3) for name, value in results[-1].items()}, flush=True)
+    shown = ", ".join(f"{name} {mean(float(one[name]) for one in results):.3g}" for name in results[0])
+    print(f"{part}, {len(seeds)} trials: {shown}", flush=True)

@@ -16,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -29,6 +28,7 @@ from benchmarks._trials import (
     found_in,
     logged,
     relabelled,
+    run_trials,
     scattered,
     shuffled,
     took,
@@ -263,13 +263,7 @@ def main() -> None:
     options = parser.parse_args()
     for part in options.parts or PARTS:
         start = SEALED * options.sealed + options.first
-        results = []
-        for seed in range(start, start + options.trials):
-            results.append(PARTS[part](seed))
-            if options.each:
-                print(seed, {name: round(float(value), 3) for name, value in results[-1].items()}, flush=True)
-        shown = ", ".join(f"{name} {mean(float(one[name]) for one in results):.3g}" for name in results[0])
-        print(f"{part}, {options.trials} trials: {shown}", flush=True)
+        run_trials(part, PARTS[part], range(start, start + options.trials), options.each)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._trials import run_trials
 from benchmarks.findings import SEALED
 from tensorboard_activis import open_run
 from tensorboard_activis.query.findings.decodable import decodable
@@ -312,14 +312,9 @@ def main() -> None:
     options = parser.parse_args()
     TREC = options.trec
     torch.set_num_threads(1)
+    start = SEALED * options.sealed
     for part in options.parts:
-        results = []
-        for seed in range(SEALED * options.sealed, SEALED * options.sealed + options.trials):
-            results.append(PARTS[part](seed))
-            if options.each:
-                print(seed, {name: round(float(value), 3) for name, value in results[-1].items()}, flush=True)
-        shown = ", ".join(f"{name} {mean(float(one[name]) for one in results):.3g}" for name in results[0])
-        print(f"{part}, {options.trials} trials: {shown}", flush=True)
+        run_trials(part, PARTS[part], range(start, start + options.trials), options.each)
 
 
 if __name__ == "__main__":
