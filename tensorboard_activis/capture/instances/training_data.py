@@ -54,15 +54,15 @@ class TrainingData:
         self, contents: Iterable[Content], processes: Processes | None = None, seconds: float = MOST_SECONDS
     ) -> None:
         hashes: list[int] = []
-        self._bytes: bool | None = None
+        self._holds_bytes: bool | None = None
         sketches: list[np.ndarray] = []
         end, complete = time.monotonic() + seconds, True
         for content in contents:
             if len(hashes) == MOST_INSTANCES or time.monotonic() > end:
                 complete = False
                 break
-            if self._bytes is None:
-                self._bytes = any(_is_bytes(part) for part in content)
+            if self._holds_bytes is None:
+                self._holds_bytes = any(_is_bytes(part) for part in content)
             hashes.append(_hash(content))
             if len(sketches) < MOST_NEAR:
                 sketches.append(sketch(content))
@@ -100,7 +100,7 @@ class TrainingData:
 
     def _other(self, content: Content) -> _Match:
         """What is known of an instance whose values are not in the training data as they are."""
-        forms = list(_as_trained(content, self._bytes)) if self._bytes is not None else []
+        forms = list(_as_trained(content, self._holds_bytes)) if self._holds_bytes is not None else []
         for form in forms:
             same = self._same(_hash(form))
             if same is not None:

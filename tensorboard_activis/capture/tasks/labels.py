@@ -148,9 +148,8 @@ class Labels:
 
     def _of_objects(self, array: np.ndarray, labels: Any) -> np.ndarray:
         """Names and numbers among which None and NaN stand for labels that are missing: -1 among names, NaN among numbers."""
-        known = np.array([each is not None and each == each for each in array.flat]).reshape(
-            array.shape
-        )  # NaN is unequal
+        present = [each is not None and each == each for each in array.flat]  # NaN is unequal to itself
+        known = np.array(present, bool).reshape(array.shape)
         if all(isinstance(each, str | bytes) for each in array[known]) and (known.any() or self._names is not None):
             indices = np.full(array.shape, -1, np.int64)
             indices[known] = class_indices(array[known], self._names)

@@ -71,11 +71,11 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
     if by not in table.column_names:
         names = ", ".join(name for name in table.column_names if column_kind(table.column(name).type) is not None)
         raise NotFoundError(f"There is no column {by!r:.80}. There are: {names:.600}.")
-    kind = table.column(by).type
-    if column_kind(kind) in (None, "number", "time") and not pa.types.is_integer(kind):
+    data_type = table.column(by).type
+    if column_kind(data_type) in (None, "number", "time") and not pa.types.is_integer(data_type):
         raise QueryError(
-            f"Instances cannot be grouped by {by!r:.80}, which holds {kind}. Group them by a column of categories, texts, whole "
-            "numbers or booleans."
+            f"Instances cannot be grouped by {by!r:.80}, which holds {data_type}. Group them by a column of categories, texts, "
+            "whole numbers or booleans."
         )
     sampled = np.arange(snapshot.stored_instances) < snapshot.record.sample_size  # pinned instances are in no statistic
     if expression:
