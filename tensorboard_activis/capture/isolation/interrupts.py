@@ -72,6 +72,11 @@ def uninterrupted(work: Callable[[], T]) -> T:
     return results[0]
 
 
+def always(end: Callable[[], None]) -> None:
+    """Runs a short function that restores state: no signal interrupts it, and one that comes just before does not skip it."""
+    bracketed(lambda: None, lambda: None, lambda failed: end())
+
+
 class _Deferred:
     """Wraps the Python signal handlers of the process, to defer signals.
 

@@ -290,8 +290,7 @@ def _without_gradients(run: Callable[[], None]) -> None:
         return
     import torch
 
-    with torch.no_grad():
-        run()
+    within(run, torch.no_grad())
 
 
 def _batches(parts: Parts) -> Iterator[tuple[HeldInputs, np.ndarray]]:

@@ -175,7 +175,6 @@ class PassCollector:
             described = batch if labels is None else replace(batch, labels=labels)
             self.add_pass(done.with_output(outputs), described, self._metadata_of_batch)
 
-    @own_work()
     def add_pass(self, done: Pass, batch: Batch, metadata: BatchMetadata) -> None:
         """Adds a forward pass.
 
@@ -186,19 +185,21 @@ class PassCollector:
         """
         if done.error is not None:
             raise done.error
-        reader = self._instances(batch, done.output, done.is_own_output)
-        activations, rows = reader.rows(batch, done.activations, getattr(self._hooks, "failures", {}))
-        values = self._recorded.as_arrays(activations, rows)
-        record = reader.record(batch, metadata, values, done.output, pinned=self.is_pinned)
-        if self._depth is not None and isinstance(reader, InstanceReader):
-            record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
-        again = None if self.is_pinned else self._rerun.repeatable(done.batch)
-        positions = self.positions.commit(done.positions, done.activations, metadata.ids, self.evaluated)
-        self._sink(reader.with_positions(replace(record, patterns=done.patterns, repeatable=again), batch, positions))
-        if not self.is_pinned:
-            absent = {layer.name for layer in self._recorded.layers} - activations.keys()
-            self.absent.update(dict.fromkeys(absent, batch.instances))
-            self.evaluated, self.trained = self.evaluated + batch.instances, 0
+        with own_work():
+            reader = self._instances(batch, done.output, done.is_own_output)
+            activations, rows = reader.rows(batch, done.activations, getattr(self._hooks, "failures", {}))
+            values = self._recorded.as_arrays(activations, rows)
+            record = reader.record(batch, metadata, values, done.output, pinned=self.is_pinned)
+            if self._depth is not None and isinstance(reader, InstanceReader):
+                record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
+            again = None if self.is_pinned else self._rerun.repeatable(done.batch)
+            positions = self.positions.commit(done.positions, done.activations, metadata.ids, self.evaluated)
+            record = replace(record, patterns=done.patterns, repeatable=again)
+            self._sink(reader.with_positions(record, batch, positions))
+            if not self.is_pinned:
+                absent = {layer.name for layer in self._recorded.layers} - activations.keys()
+                self.absent.update(dict.fromkeys(absent, batch.instances))
+                self.evaluated, self.trained = self.evaluated + batch.instances, 0
 
     def take(self) -> list[Pass]:
         """The passes since the last batch, which are no longer remembered here."""

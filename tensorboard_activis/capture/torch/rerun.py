@@ -12,6 +12,7 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.effects.margins import LEAST
 from tensorboard_activis.capture.effects.measuring import EffectPlan
 from tensorboard_activis.capture.effects.rerun import Gradients, Parts, Repeatable, Setting
+from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.torch.data.batch import Batch
 from tensorboard_activis.capture.torch.data.scores import as_scores
 from tensorboard_activis.capture.torch.held_instances import HeldBatch, Precision, batches_of
@@ -181,8 +182,7 @@ def _gradients(
 
 def _with_gradients(model: nn.Module, run: Callable[[], None]) -> None:
     """Runs a function outside of inference mode; backward hooks of the user's, which are for training, do not see it."""
-    with torch.inference_mode(False), _without_backward_hooks(model):
-        run()
+    within(run, torch.inference_mode(False), _without_backward_hooks(model))
 
 
 @contextmanager

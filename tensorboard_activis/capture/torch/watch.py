@@ -13,12 +13,12 @@ from tensorboard_activis.capture.data.batch_forms import count_labels
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.instances.metadata import BatchMetadata
 from tensorboard_activis.capture.isolation.exclusive import exclusively
-from tensorboard_activis.capture.isolation.interrupts import bracketed
+from tensorboard_activis.capture.isolation.interrupts import always, within
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.torch.data.batch import Batch, map_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.forward_pass import Pass
-from tensorboard_activis.capture.torch.model.current_pass import own_work
+from tensorboard_activis.capture.torch.model.current_pass import current_pass, own_work, return_to
 from tensorboard_activis.capture.torch.model.eager_mode import eager_mode
 from tensorboard_activis.capture.torch.passes import PassCollector
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -67,6 +67,7 @@ class Watch:
         )  # which refers to this watch weakly: hooks on the model must not keep it alive
         self._finish, self._is_same_order = finish, is_same_order
         self._modes = ExitStack()
+        self._outer = current_pass()
         self._error: Exception | None = None
         self._has_batches = self.is_open = False
         self._is_distributed = is_distributed
@@ -152,7 +153,8 @@ class Watch:
             return
         self.is_open = False
         if error is not None:
-            self._detach()
+            always(self._detach)
+            return_to(self._outer)
             self._snapshot.discard(error)
             return
         with self._guard(self._step):
@@ -161,11 +163,10 @@ class Watch:
                     if self._error is None:
                         self._flush()
                 finally:
-                    bracketed(lambda: None, lambda: None, lambda failed: self._detach())
+                    always(self._detach)
                 if self._error is not None:
                     raise self._error
-                with own_work():
-                    exclusively(self._publish)
+                exclusively(lambda: within(self._publish, own_work()))
             except BaseException as raised:
                 self._snapshot.discard(raised)
                 raise

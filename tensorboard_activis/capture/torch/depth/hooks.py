@@ -170,14 +170,12 @@ class DepthHooks:
 
     def _keep(self, index: int, output: Any) -> None:
         layer_output: LayerOutput = self.row.outputs[index]
-        with torch._C.DisableTorchFunction(), torch.no_grad():
+        with torch._C.DisableTorchFunction():
             tensor: Any = dict(output_tensors(output))[layer_output.location.key_path]
-            whole = (
-                torch.nested.to_padded_tensor(tensor, 0.0, (self._instances, *tensor_sizes(self._mask, tensor)))
-                if tensor.is_nested
-                else tensor
-            )
-            self._rows[index] = self._selected(whole.detach())
+            whole = tensor.detach()  # not `no_grad`: see `read_output`
+            if tensor.is_nested:
+                whole = torch.nested.to_padded_tensor(whole, 0.0, (self._instances, *tensor_sizes(self._mask, tensor)))
+            self._rows[index] = self._selected(whole)
         if index == len(self._wanted) - 1:
             device = tensor.device.type
             self._cast = device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)

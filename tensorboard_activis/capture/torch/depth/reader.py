@@ -9,6 +9,7 @@ import torch
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.depth import TOP, DepthRecord
 from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
+from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.torch.data.instances import InstanceReader
 from tensorboard_activis.capture.torch.depth.hooks import DepthHooks, PassRows
 from tensorboard_activis.capture.torch.depth.tail import Tail, TailError
@@ -90,8 +91,11 @@ class DepthReader:
             return DepthRecord.unknown(self._row.keys, instances)
         if rows is not None and not self.problem:
             try:
-                with torch.no_grad(), torch.autocast(rows.cast[0], rows.cast[2], enabled=rows.cast[1]):
-                    return self._read(rows, logits.detach(), labels, shift, probabilities)
+                return within(
+                    lambda: self._read(rows, logits.detach(), labels, shift, probabilities),
+                    torch.no_grad(),
+                    torch.autocast(rows.cast[0], rows.cast[2], enabled=rows.cast[1]),
+                )
             except TailError as error:
                 reason = str(error)
             except Exception as error:

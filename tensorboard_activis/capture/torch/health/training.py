@@ -16,6 +16,7 @@ from torch.optim.optimizer import (
 )
 
 from tensorboard_activis.capture.health import MOST_LAYERS, HealthLog, measures_of
+from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.torch.health.figures import FIGURES, LayerFigures
 from tensorboard_activis.capture.torch.health.routers import find_routers
 from tensorboard_activis.capture.torch.health.weights import gradient_squares, movement_squares, sample
@@ -206,18 +207,20 @@ class TrainingHealth:
             warn(f"ActiVis measures no training health. {SHARDED}")
             self.close()
             return
+        within(partial(self._add_gradients, optimizer), torch.no_grad())
+
+    def _add_gradients(self, optimizer: Optimizer) -> None:
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         scale = getattr(optimizer, "grad_scale", None)
-        with torch.no_grad():
-            for name, parameters in self._parameters.items():
-                own = [one for one in parameters if id(one) in held]
-                if not own or name in self._before:
-                    continue
-                squares = gradient_squares(own, scale)
-                if squares is not None:
-                    self._gradients[name] = squares
-                if len(own) == len(parameters):
-                    self._before[name] = [sample(one) for one in own]
+        for name, parameters in self._parameters.items():
+            own = [one for one in parameters if id(one) in held]
+            if not own or name in self._before:
+                continue
+            squares = gradient_squares(own, scale)
+            if squares is not None:
+                self._gradients[name] = squares
+            if len(own) == len(parameters):
+                self._before[name] = [sample(one) for one in own]
 
     def _finish(self) -> None:
         """Ends a measured step. Its figures stay on their device until the next one, so that nothing waits for it."""
@@ -301,11 +304,8 @@ class _Hook:
         health = self._health()
         if health is None or not health.trains() or is_own_work():
             return
-        with torch.no_grad():
-            if self._figures is not None:
-                self._figures.add(output)
-            else:
-                health.loss_of(output)
+        add = health.loss_of if self._figures is None else self._figures.add
+        within(partial(add, output), torch.no_grad())
 
 
 def _before_step(weak: "weakref.ref[TrainingHealth]", optimizer: Optimizer, args: Any, kwargs: Any) -> Any:

@@ -4,8 +4,6 @@ Several loggers may watch one model at once. What one of them computes for itsel
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 _threads = threading.local()
 
@@ -20,14 +18,21 @@ def is_own_work() -> bool:
     return _depth() > 0
 
 
-@contextmanager
-def own_work() -> Iterator[None]:
+class own_work:
     """A `with` block whose forward passes and operators no watch takes that began before it."""
-    depth = _depth()
-    try:
-        _threads.depth = depth + 1
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        self._depth = _depth()
+        _threads.depth = self._depth + 1
+
+    def __exit__(self, *error: object) -> None:
+        _threads.depth = self._depth
+
+
+def return_to(outer: tuple[int, int]) -> None:
+    """Ends every `own_work` that began after `current_pass` was this, in this thread: an interrupt may have left out an end."""
+    thread, depth = outer
+    if thread == threading.get_ident():
         _threads.depth = depth
 
 

@@ -8,20 +8,31 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-
-def functions_state() -> Any:
-    """Whether torch functions are seen by modes and subclasses in this thread, for `restore_functions`."""
-    return torch._C._get_torch_function_state()  # type: ignore[attr-defined]
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted
 
 
-def restore_functions(state: Any) -> None:
-    """Undoes a `DisableTorchFunction` whose end an interrupt left out."""
-    torch._C._set_torch_function_state(state)  # type: ignore[attr-defined]
+class ThreadFlags:
+    """What this thread has on when this is made: gradients, autocast, and torch functions that modes and subclasses see."""
+
+    def __init__(self) -> None:
+        self._gradients = torch.is_grad_enabled()
+        devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+        self._casts = [
+            (device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in devices
+        ]
+        self._functions = torch._C._get_torch_function_state()  # type: ignore[attr-defined]
+
+    def restore(self) -> None:
+        """Undoes what was turned on or off since then."""
+        torch._C._set_torch_function_state(self._functions)  # type: ignore[attr-defined]
+        for device, enabled, dtype in self._casts:
+            torch.set_autocast_enabled(device, enabled)
+            torch.set_autocast_dtype(device, dtype)
+        torch.set_grad_enabled(self._gradients)
 
 
 class PassMode(TorchFunctionMode):
@@ -34,11 +45,17 @@ class PassMode(TorchFunctionMode):
 
     def enter(self) -> None:
         """Begins to see them."""
-        self._is_entered = True
-        self.__enter__()  # type: ignore[no-untyped-call]
+        uninterrupted(self._enter)
 
     def leave(self) -> None:
         """Sees no more, and leaves what an interrupt left above; safe to call twice."""
+        uninterrupted(self._leave)
+
+    def _enter(self) -> None:
+        self._is_entered = True
+        self.__enter__()  # type: ignore[no-untyped-call]
+
+    def _leave(self) -> None:
         if not self._is_entered:
             return
         self._is_entered = False
@@ -81,16 +98,9 @@ def _end_interrupted_calls() -> None:
 @contextmanager
 def thread_state() -> Iterator[None]:
     """Restores the gradient mode, autocast and the stack of TorchFunctionModes at the end of a `with` block."""
-    gradients = torch.is_grad_enabled()
-    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    casts = [(device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in devices]
-    modes, functions = torch._C._len_torch_function_stack(), functions_state()
+    flags, modes = ThreadFlags(), torch._C._len_torch_function_stack()
     try:
         yield
     finally:
-        restore_functions(functions)
         leave_modes(modes)
-        for device, enabled, dtype in casts:
-            torch.set_autocast_enabled(device, enabled)
-            torch.set_autocast_dtype(device, dtype)
-        torch.set_grad_enabled(gradients)
+        flags.restore()

@@ -1,0 +1,109 @@
+"""Ctrl-C at every line: of what changes the state of the thread, and, every night, of all that runs in an evaluation."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from tensorboard_activis.capture.torch.model import current_pass, thread_state
+from tensorboard_activis.torch import ActiVisLogger
+from tests.interrupting import Interrupter
+from tests.torch.network import X, Y
+from tests.torch.process_state import differences, process_state
+from tests.torch.test_interrupts import trained
+
+#: What turns something on and off for a thread.
+SWITCHES = (current_pass.__file__, thread_state.__file__, "/torch/autograd/grad_mode.py", "/torch/amp/autocast_mode.py")
+
+
+class AtSwitches(Interrupter):
+    """Interrupts at lines of the files that turn something on or off."""
+
+    def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
+        is_switch = any(name in frame.f_code.co_filename for name in SWITCHES)
+        return super()._line(frame, event, arg) if is_switch else self._line
+
+
+class Attentive(nn.Module):
+    """Blocks with heads, so that prediction by depth, attention and positions are recorded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.embedding, self.blocks = nn.Embedding(20, 8), nn.TransformerEncoder(layer, 2)
+        self.classifier = nn.Linear(8, 3)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.classifier(self.blocks(self.embedding(tokens)).mean(1))
+        return out
+
+
+Work = Callable[[int], object]
+
+
+def watching(logger: ActiVisLogger, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Work:
+    def evaluate(step: int) -> None:
+        with logger.watch(step) as watched:
+            for inputs, labels in zip(x.split(5), y.split(5), strict=True):
+                model(inputs)
+                watched.batch(labels=labels)
+
+    return evaluate
+
+
+def check(interrupter: type[Interrupter], where: Path, kind: str, most: int) -> int:
+    """Interrupts an evaluation at lines that count, and compares the model and the process.
+
+    Arguments:
+        kind: which model it has, and whether the evaluation is the user's own.
+        most: lines that are tried; all if there are fewer.
+
+    Returns:
+        How many were tried.
+    """
+    torch.manual_seed(0)
+    model, x, y = (Attentive().eval(), torch.randint(20, (12, 7)), Y) if "transformer" in kind else (trained(), X, Y)
+    options: dict[str, Any] = {"layers": ["*"] if "transformer" in kind else ["*", "/flatten"], "strict": True}
+    changed_by_the_model: set[str] = set()
+    data: tuple[Any, ...] = ((x, y),)
+    if "watched" in kind:
+        data, changed_by_the_model = (), {"tensors", "torch"}
+        model.eval()
+    tried = 0
+    while True:
+        with ActiVisLogger(where / str(tried), model, *data, **options) as logger:
+            work = logger.log if data else watching(logger, model, x, y)
+            for step in range(2):
+                work(step)  # later ones take other paths than the first
+            counter = interrupter()
+            counter.run(partial(work, 2))
+            stride = -(-counter.lines // most)
+            for step in range(3, 503):  # a directory with more steps takes more time
+                line = tried * stride
+                if line >= counter.lines:
+                    return tried
+                before, at = process_state(model), interrupter([line])
+                at.run(partial(work, step))
+                changed = set(differences(before, process_state(model))) - changed_by_the_model
+                assert not changed, (line, at.places)
+                tried += 1
+
+
+KINDS = ["network watched", "transformer watched", "network", "transformer"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lines_that_switch(tmp_path: Path, kind: str) -> None:
+    assert check(AtSwitches, tmp_path, kind, most=150) > 75
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("interrupter", [AtSwitches, Interrupter])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_line(tmp_path: Path, kind: str, interrupter: type[Interrupter]) -> None:
+    assert check(interrupter, tmp_path, kind, most=1_000_000) > 75
