@@ -28,8 +28,10 @@ help: ## list the targets
 demo: $(VENV)/.stamp-$(DEMO) built ## train a small network, log it, open TensorBoard: make demo ARGS="--framework keras"
 	$(BIN)/tensorboard-activis demo $(ARGS)
 
-# A browser that is missing is installed, or asked for, before the half hour that other tests take.
-test: browser lint test-python test-frontend test-browser ## everything: lint, types, Python, front end, browser
+# A browser that is missing is installed, or asked for, before the half hour that other tests take. One run shows the failures of every part.
+test: browser lint ## everything: lint, types, Python, front end, browser
+	failed=; for part in test-python test-frontend test-browser; do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+	[[ -z "$$failed" ]] || { echo "failed:$$failed"; exit 1; }
 
 quick: lint ## under a minute: lint, the quick Python tests, the front end's; a contributor's loop
 	$(BIN)/python -m pytest --quiet -m "not slow" --numprocesses auto --maxprocesses 4 tests
