@@ -20,7 +20,7 @@ MOST_HEALTH, HEALTH_EVENT = 256 << 20, 1_000
 def health_beyond(count: int, step: int) -> str:
     """Says that training health is not read from an event on. Arguments: `count`: events before it; `step`: its step."""
     before = f"the {count:,} events before it take {MOST_HEALTH:,} bytes of memory"
-    return f"Training health from step {step:,} on is not read: {before}."
+    return f"Training health from step {step:,} on is not read: {before}. Measure less often: health=N for every N training steps."
 
 
 @dataclass(frozen=True)

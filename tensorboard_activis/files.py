@@ -18,6 +18,9 @@ from tensorboard_activis.stores.object_cache import object_cache
 from tensorboard_activis.stores.object_store import ObjectStatus
 from tensorboard_activis.stores.path import Location, StorePath
 
+#: What to do about a file of a run that is not as it was written.
+COPY_AGAIN = "Copy it again from where the run was logged; what does not need it can still be read."
+
 #: Of a file on a disk or of an object in a store.
 FileStatus: TypeAlias = os.stat_result | ObjectStatus
 #: Bytes of an object that are read ahead.

@@ -124,7 +124,8 @@ def is_session_object(name: str) -> bool:
 
 def newer_version(version: int | None) -> str:
     """The message to a user whose log directory has another format version."""
+    written = "an unknown format version" if version is None else f"format version {version}"
     return (
-        f"Some of this was written in format version {version}; this installation reads version {FORMAT_VERSION}. "
+        f"Some of this was written in {written}; this installation reads version {FORMAT_VERSION}. "
         "Upgrade with: pip install -U tensorboard-activis"
     )

@@ -51,7 +51,7 @@ def _check_table(path: Location, report: Report) -> None:
     if not metadata.is_stand_in(path.name) and metadata.instances_file([content]) != path.name:
         report.add(
             path.name,
-            "Its name is a checksum of its content, and differs from it.",
+            "The checksum in its name is not that of its content.",
             "It can be opened, but which of its values were changed is not known.",
         )
 

@@ -46,7 +46,7 @@ def choose_run(runs: Sequence[dict[str, Any]], logdir: str) -> dict[str, Any]:
     if problems:
         raise ActiVisError(f"nothing below {logdir} can be read: {problems[0]} See tensorboard-activis check {logdir}")
     raise ActiVisError(
-        f"{logdir} holds no activations: neither it nor what is in it has a directory {RUN_DIRECTORY!r} with events. "
+        f"{logdir} holds no activations: there is no directory {RUN_DIRECTORY!r} with event files in or below it. "
         "Name the log_dir of the callback, or the directory above it"
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tensorboard_activis.checksums import checksum, checksum_key
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.files import missing, open_own, status_of
+from tensorboard_activis.files import COPY_AGAIN, missing, open_own, status_of
 from tensorboard_activis.read.file_cache import FileCache, FileVersion, OpenedFile, file_version, opened
 from tensorboard_activis.stores.cached_object import CachedObject
 from tensorboard_activis.stores.path import Location
@@ -96,10 +96,11 @@ class ArrayFile:
         """
         tensor = self.header.tensors.get(name)
         if tensor is None:
-            raise UnreadableError(f"{self.name} has no tensor {name!r:.200}.")
+            raise UnreadableError(f"{self.name} has no tensor {name!r:.200}. {COPY_AGAIN}")
         if isinstance(tensor, str):
             raise UnreadableError(
-                f"{self.name} describes {name!r:.200} as {tensor}, which does not fit into its {self.header.size} bytes."
+                f"{self.name} describes {name!r:.200} as {tensor}, which does not fit into its {self.header.size} bytes. "
+                f"{COPY_AGAIN}"
             )
         return tensor
 
@@ -127,7 +128,7 @@ class ArrayFile:
         except OSError as error:
             raise UnreadableError(f"{self.name} cannot be read: {error.strerror or error}.") from error
         except ValueError as error:
-            raise UnreadableError(f"{self.name} was cut short while it was read.") from error
+            raise UnreadableError(f"{self.name} was cut short while it was read. {COPY_AGAIN}") from error
 
     def stored(self) -> int:
         """Bytes allocated on disk; fewer than the size of the file when it is sparse."""
@@ -141,8 +142,7 @@ class ArrayFile:
         recorded = self.header.metadata.get(checksum_key(name))
         if recorded is not None and checksum(array) != recorded:
             raise UnreadableError(
-                f"{self.name}: {name!r:.200} in the store is not what was written: its checksum differs. The object was "
-                "damaged, or only half of it was written."
+                f"{self.name}: {name!r:.200} in the store is not what was written: its checksum differs. {COPY_AGAIN}"
             )
         content.verified.add((tensor.begin, tensor.end))
 
@@ -191,14 +191,14 @@ def _header(file: BinaryIO, name: str) -> Header:
         head = file.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else -1
         if not 2 <= length <= min(_MAX_HEADER, size - 8):
-            raise UnreadableError(f"{name} is not a complete safetensors file ({size} bytes).")
+            raise UnreadableError(f"{name} is not a complete safetensors file ({size} bytes). {COPY_AGAIN}")
         entries = json.loads(file.read(length))
     except OSError as error:
         raise UnreadableError(f"{name} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"{name} has a damaged header: {error}.") from error
+        raise UnreadableError(f"{name} has a damaged header: {error}. {COPY_AGAIN}") from error
     if not isinstance(entries, dict):
-        raise UnreadableError(f"{name} has a header that is not a JSON object.")
+        raise UnreadableError(f"{name} has a header that is not a JSON object. {COPY_AGAIN}")
     entry = entries.pop("__metadata__", None)
     metadata = {key: text for key, text in entry.items() if isinstance(text, str)} if isinstance(entry, dict) else {}
     start = 8 + length

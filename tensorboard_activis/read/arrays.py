@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.files import COPY_AGAIN
 from tensorboard_activis.read.array_file import ArrayFile, Tensor
 from tensorboard_activis.read.concatenated import concatenate
 from tensorboard_activis.read.thinned import stand_in, thinned_error
@@ -57,7 +58,10 @@ def whole_file(path: Location) -> ArrayFile:
     places = sorted((tensor.begin, tensor.end) for tensor in map(file.tensor, file.header.tensors))
     if [begin for begin, _ in places] + [size] != [start] + [end for _, end in places]:
         explained = start + sum(end - begin for begin, end in places)
-        raise UnreadableError(f"{path.name} has {size:,} bytes, of which its header explains {explained:,}, each once.")
+        raise UnreadableError(
+            f"{path.name} has {size:,} bytes. The arrays that its header lists take {explained:,}, leave gaps or overlap. "
+            f"{COPY_AGAIN}"
+        )
     return file
 
 
@@ -71,7 +75,8 @@ def _located(directory: Location, array: schema.Array, files_by_name: ArrayFiles
     if shape != array.shape or any(part.dtype != array.dtype or part.shape[1:] != shape[1:] for part in parts):
         shapes = ", ".join(f"{part.dtype} {part.shape}" for part in parts[:4]) + (", …" if len(parts) > 4 else "")
         raise UnreadableError(
-            f"{array.tensor!r:.200} in {listed(array.files)} is {shapes}; the snapshot says {array.dtype} {array.shape}."
+            f"{array.tensor!r:.200} in {listed(array.files)} is {shapes}; the snapshot says {array.dtype} {array.shape}. "
+            f"{COPY_AGAIN}"
         )
     return list(zip(files, parts, strict=True))
 

@@ -13,6 +13,8 @@ ALLOWED = (
     "dictionary<int32, string>), pictures and sound (binary), time stamps (without a time zone or in UTC), lists of whole numbers "
     "or texts, arrays of one length of float32 or float64, and nothing but missing values (null)"
 )
+#: What to do about a table that was written in a way that is not read.
+REWRITE = 'Write the table again: pyarrow.parquet.write_table(table, path, compression="zstd")'
 #: Types of the columns that hold an instance's content; users' columns cannot have these names.
 _CONTENT: dict[str, Callable[[pa.DataType], bool]] = {
     "text": lambda kind: _TYPES.is_string(kind) or _TYPES.is_dictionary(kind),
@@ -27,16 +29,20 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
-def unsupported_column(name: str, kind: str) -> UnreadableError:
+class UnsupportedError(UnreadableError):
+    """A table is whole, but of a kind that is not read. The message says what to do instead."""
+
+
+def unsupported_column(name: str, kind: str) -> UnsupportedError:
     """Makes the error for a column whose type is not supported; the caller raises it.
 
     Args:
         name: name of the column.
         kind: its type, for the message.
     """
-    return UnreadableError(
+    return UnsupportedError(
         f"the column {name!r:.80} holds {kind:.120}. Columns of instances hold {ALLOWED}. Convert the column to one of these, or "
-        'leave it out, and write the table again: pyarrow.parquet.write_table(table, path, compression="zstd")'
+        f"leave it out. {REWRITE}"
     )
 
 
@@ -59,12 +65,12 @@ def check_content(name: str, kind: pa.DataType) -> None:
     """Checks that a content column (text, words, image, audio, features) has a type that can be shown.
 
     Raises:
-        UnreadableError: it has another type.
+        UnsupportedError: it has another type.
     """
     if name in _CONTENT and not _CONTENT[name](kind):
-        raise UnreadableError(
-            f"the column {name!r} holds {kind!s:.120}, but this name is for the content of instances, of other types. "
-            "Give the column another name, and write the table again"
+        raise UnsupportedError(
+            f"the column {name!r} holds {kind!s:.120}, but this name is for the content of instances, which is of another type. "
+            f"Give the column another name. {REWRITE}"
         )
 
 
@@ -72,7 +78,7 @@ def check_values(name: str, column: pa.ChunkedArray) -> None:
     """Checks that time stamps lie within the years 1 to 9999, which Python's datetime can represent.
 
     Raises:
-        UnreadableError: a time stamp does not.
+        UnsupportedError: a time stamp does not.
     """
     if _TYPES.is_timestamp(column.type):
         ends = pc.min_max(column.cast(pa.int64())).as_py()
@@ -80,7 +86,9 @@ def check_values(name: str, column: pa.ChunkedArray) -> None:
         if ends["min"] is not None and not (
             _FIRST_SECOND * per_second <= ends["min"] and ends["max"] < (_LAST_SECOND + 1) * per_second
         ):
-            raise UnreadableError(f"the column {name!r:.80} holds time stamps outside of the years 1 to 9999")
+            raise UnsupportedError(
+                f"the column {name!r:.80} holds time stamps outside the years 1 to 9999. Replace these by missing values. {REWRITE}"
+            )
 
 
 def fits(kind: pa.DataType, stored: pa.DataType) -> bool:

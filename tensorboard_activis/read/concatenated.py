@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.files import COPY_AGAIN
 from tensorboard_activis.read.array_file import MAPPED, ArrayFile, Tensor
 from tensorboard_activis.read.file_cache import FileCache
 
@@ -38,13 +39,13 @@ def concatenate(array: schema.Array, parts: Sequence[tuple[ArrayFile, Tensor]]) 
     stored = {file.version: file.stored() for file, _ in parts}
     if size > _HOLES * sum(stored.values()):
         raise UnreadableError(
-            f"{array.tensor!r:.200} lies in {len(parts)} files and would have {size:,} bytes, of which they store "
-            f"{sum(stored.values()):,}."
+            f"{array.tensor!r:.200} lies in {len(parts)} files and would have {size:,} bytes. Only {sum(stored.values()):,} of "
+            f"them are on disk, so most of the files are gaps. {COPY_AGAIN}"
         )
     if size > _MAX_BYTES:
         raise UnreadableError(
             f"{array.tensor!r:.200} lies in {len(parts)} files of {size:,} bytes together; {_MAX_BYTES:,} are allowed. "
-            "Keep a smaller sample, or evaluate in one process."
+            "Keep a smaller sample (sample=), or evaluate in one process."
         )
     key = tuple(number for file, tensor in parts for number in (*file.version, tensor.begin, tensor.end))
     with _lock:  # concurrent requests for the same array wait for one copy

@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
+from tensorboard_activis.files import COPY_AGAIN
 from tensorboard_activis.mean_setting import setting
 from tensorboard_activis.read.arrays import read_array
 from tensorboard_activis.stores.path import Location
@@ -85,13 +86,16 @@ def read_tried_effects(directory: Location, record: schema.Snapshot, layer: sche
     effects, one = _effects(record, layer)
     if effects.tried is None or effects.before is None or one.neurons is None:
         raise NotFoundError(
-            f'No neurons of {layer.name!r:.80} were tried at step {record.step}: that takes effects="tried".'
+            f'No neurons of {layer.name!r:.80} were tried at step {record.step}. To try some, log with effects="tried".'
         )
     assert one.alone is not None
     assert one.together is not None
     neurons = read_array(directory, one.neurons)
     if neurons.size and (neurons.min() < -1 or neurons.max() >= layer.neurons):
-        raise UnreadableError(f"Neurons that were tried in {layer.name!r:.200} are none of its {layer.neurons}.")
+        raise UnreadableError(
+            f"Step {record.step} says that neurons {neurons.min()} to {neurons.max()} of layer {layer.name!r:.200} were tried; it "
+            f"has neurons 0 to {layer.neurons - 1}. {COPY_AGAIN}"
+        )
     together = read_array(directory, one.together)
     return TriedEffects(
         _indices(directory, effects.tried, record),
@@ -109,8 +113,8 @@ def _effects(record: schema.Snapshot, layer: schema.Layer) -> tuple[schema.Effec
     if record.effects is None or layer.name not in record.effects.layers:
         what = "" if record.effects is None else f" of the layer {layer.name!r:.80}"
         raise NotFoundError(
-            f'No effects{what} were recorded at step {record.step}: that takes effects="gradients" or "tried". '
-            "The snapshot's notes say what was left out."
+            f'No effects{what} were recorded at step {record.step}. To record some, log with effects="gradients" or "tried". '
+            "If it was, the snapshot's notes say why they were left out."
         )
     return record.effects, record.effects.layers[layer.name]
 
@@ -119,7 +123,7 @@ def _indices(directory: Location, array: schema.Array, record: schema.Snapshot) 
     rows = read_array(directory, array)
     if rows.size and (rows.min() < 0 or rows.max() >= record.stored_instances or (np.diff(rows) <= 0).any()):
         raise UnreadableError(
-            f"The effects of step {record.step} are of instances that are not in ascending order, or not among the "
-            f"{record.stored_instances:,} kept ones."
+            f"The effects of step {record.step} name instances that are not in ascending order, or not among the "
+            f"{record.stored_instances:,} kept ones. {COPY_AGAIN}"
         )
     return rows

@@ -13,7 +13,14 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.column_types import check_content, fits, supported_type, unsupported_column
+from tensorboard_activis.read.column_types import (
+    REWRITE,
+    UnsupportedError,
+    check_content,
+    fits,
+    supported_type,
+    unsupported_column,
+)
 from tensorboard_activis.read.stored_types import stored_type
 from tensorboard_activis.read.thrift import Compact, ThriftError, Value
 
@@ -22,8 +29,7 @@ _MAX_FOOTER = 16 << 20
 _REQUIRED, _OPTIONAL, _REPEATED = range(3)
 #: Compression by its number in the format: zstd is what this project writes, snappy what pyarrow writes by default.
 CODECS = {0: "none", 1: "snappy", 6: "zstd"}
-#: What to do about a file that was written otherwise.
-REWRITE = 'Write the table again: pyarrow.parquet.write_table(table, path, compression="zstd")'
+_ENCRYPTED = f"is encrypted, and encrypted tables are not read. {REWRITE}"
 _OTHER_CODECS = {2: "gzip", 3: "LZO", 4: "Brotli", 5: "LZ4", 7: "LZ4"}
 
 
@@ -81,19 +87,22 @@ def read_footer(file: BinaryIO) -> Footer:
     tail = file.read(8)
     length = int.from_bytes(tail[:4], "little")
     if tail[4:] == b"PARE":
-        raise UnreadableError("it is encrypted, and such files are not read")
+        raise UnsupportedError(f"it {_ENCRYPTED}")
     if tail[4:] != _MAGIC or length > min(size - 12, _MAX_FOOTER):
-        raise UnreadableError("it is not a complete Parquet file")
+        raise UnreadableError(f"its {size:,} bytes are not a complete Parquet file")
     end = size - 8 - length
     file.seek(end)
     fields = Compact(file.read(length)).struct()
     if 8 in fields:
-        raise UnreadableError("it is encrypted, and such files are not read")
+        raise UnsupportedError(f"it {_ENCRYPTED}")
     metadata = dict(_metadata(fields.get(5)))
     columns = _columns(as_items(fields.get(2)), metadata.pop(b"ARROW:schema", None))
     groups = [_group(as_fields(group), columns) for group in as_items(fields.get(4))]
-    if sum(rows for rows, _ in groups) != as_count(fields.get(3)):
-        raise UnreadableError(f"it says that it has {as_count(fields.get(3)):,} rows, and its parts have others")
+    rows = sum(rows for rows, _ in groups)
+    if rows != as_count(fields.get(3)):
+        raise UnreadableError(
+            f"its footer says that it has {as_count(fields.get(3)):,} rows, and its row groups have {rows:,}"
+        )
     _check_places([chunk for _, chunks in groups for chunk in chunks], end)
     return Footer(columns, groups, metadata)
 
@@ -112,12 +121,12 @@ def _columns(elements: list[Value], serialized: bytes | None) -> list[Column]:
     rest = iter(map(as_fields, elements))
     count = as_count(next(rest).get(5, 0))
     if not count or count >= len(elements):
-        raise UnreadableError("it has no columns, or not those that it says")
+        raise UnreadableError(f"its schema says that it has {count:,} columns, and has {len(elements) - 1:,} elements")
     if schema is not None and len(schema) != count:
-        raise UnreadableError(f"it has {count} columns, and its Arrow schema {len(schema)}")
+        raise UnreadableError(f"it has {count} columns, and its Arrow schema has {len(schema)}")
     columns = [_column(rest, None if schema is None else schema.field(index)) for index in range(count)]
     if next(rest, None) is not None:
-        raise UnreadableError("its schema goes on after its columns")
+        raise UnreadableError(f"its schema describes more than the {count} columns that it says")
     return columns
 
 
@@ -135,7 +144,7 @@ def _column(rest: Iterator[dict[int, Value]], field: pa.Field | None) -> Column:
     kind = None if field is None else supported_type(field.type)
     if field is not None:
         if field.name != name:
-            raise UnreadableError(f"a column is {name!r:.80}, and {field.name!r:.80} in its Arrow schema")
+            raise UnreadableError(f"a column is called {name!r:.80}, and {field.name!r:.80} in the Arrow schema")
         if kind is None:
             raise unsupported_column(name, str(field.type))
     leaf, path, repeated = element, [as_bytes(element.get(4))], False
@@ -145,17 +154,17 @@ def _column(rest: Iterator[dict[int, Value]], field: pa.Field | None) -> Column:
         path += [as_bytes(group.get(4)), as_bytes(leaf.get(4))]
         repeated = True
         if not _is_list(element, group, leaf):
-            raise unsupported_column(name, "values within values" if field is None else str(field.type))
+            raise unsupported_column(name, "nested values" if field is None else str(field.type))
     stored = stored_type(leaf)
     if stored is None:
-        raise unsupported_column(name, "what this project never writes" if field is None else str(field.type))
+        raise unsupported_column(name, "values of a type that is not read" if field is None else str(field.type))
     whole = pa.list_(stored) if repeated else stored
     if kind is None:
         kind = supported_type(whole)
         if kind is None:
             raise unsupported_column(name, str(whole))
     if not fits(kind, whole):
-        raise UnreadableError(f"the column {name!r:.80} is stored as {whole}, and is {kind} in its Arrow schema")
+        raise UnreadableError(f"the column {name!r:.80} is stored as {whole}, and is {kind} in the Arrow schema")
     check_content(name, kind)
     outer, optional = (_repetition(part) == _OPTIONAL for part in (element, leaf))
     return Column(
@@ -204,25 +213,25 @@ def _group(group: dict[int, Value], columns: list[Column]) -> tuple[int, list[Ch
     chunks = as_items(group.get(1))
     rows = as_count(group.get(3))
     if len(chunks) != len(columns):
-        raise UnreadableError(f"a part of it has {len(chunks)} columns, and its schema {len(columns)}")
+        raise UnreadableError(f"a row group has {len(chunks)} columns, and the schema has {len(columns)}")
     return rows, [_chunk(as_fields(chunk), column, rows) for chunk, column in zip(chunks, columns, strict=True)]
 
 
 def _chunk(chunk: dict[int, Value], column: Column, rows: int) -> Chunk:
     description = f"the column {column.name!r:.80}"
     if chunk.get(1):
-        raise UnreadableError(f"{description} lies in another file")
+        raise UnsupportedError(f"{description} is stored in another file, which is not read. {REWRITE}")
     if 8 in chunk or 9 in chunk:
-        raise UnreadableError(f"{description} is encrypted, and such files are not read")
+        raise UnsupportedError(f"{description} {_ENCRYPTED}")
     metadata = as_fields(chunk.get(3))
     codec, values = as_count(metadata.get(4)), as_count(metadata.get(5))
     if codec not in CODECS:
         name = _OTHER_CODECS.get(codec, f"codec {codec}")
-        raise UnreadableError(
+        raise UnsupportedError(
             f"{description} is compressed by {name}; only {', '.join(CODECS.values())} are read. {REWRITE}"
         )
     if as_count(metadata.get(1)) != column.physical or as_items(metadata.get(3)) != column.path:
-        raise UnreadableError(f"{description} is not the column of that place in its schema")
+        raise UnreadableError(f"a row group has another column where {description} belongs")
     size = pa.types.is_fixed_size_list(column.kind) and column.kind.list_size
     if values != rows * size if size else values < rows if column.repeated else values != rows:
         raise UnreadableError(f"{description} has {values:,} values in {rows:,} rows")
@@ -237,7 +246,7 @@ def _check_places(chunks: list[Chunk], end: int) -> None:
     for chunk in sorted(chunks, key=lambda chunk: (chunk.start, chunk.size)):
         if chunk.size and chunk.values:
             if chunk.start < before or chunk.start + chunk.size > end:
-                raise UnreadableError("its columns are not where it says, or two are at the same place")
+                raise UnreadableError("its footer says that columns lie outside the file, or that two overlap")
             before = chunk.start + chunk.size
 
 

@@ -87,7 +87,7 @@ def _assembled(parts: Sequence[_Part]) -> Health:
     if len(order) > MOST_LAYERS or len(measures) * len(order) * count > MOST_VALUES:
         raise UnreadableError(
             f"Training health has {len(measures):,} measures of {len(order):,} layers at {count:,} steps; at most "
-            f"{MOST_VALUES:,} values of {MOST_LAYERS:,} layers are read."
+            f"{MOST_VALUES:,} values of {MOST_LAYERS:,} layers are read. Measure less often: health=N for every N training steps."
         )
     values = np.full((len(measures), len(order), count), np.nan, np.float32)
     loss, steps, at = np.full(count, np.nan, np.float32), np.empty(count, np.int64), 0

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.files import COPY_AGAIN
 from tensorboard_activis.read.arrays import listed
 from tensorboard_activis.read.file_cache import file_version
 from tensorboard_activis.read.tables import allowance, check_room, read_table
@@ -41,8 +42,9 @@ def read_instances(directory: Location, snapshot: schema.Snapshot) -> pa.Table:
     table = _shared_table(directory, snapshot.instances)
     if table.num_rows != snapshot.stored_instances or "id" not in table.column_names:
         raise UnreadableError(
-            f"{listed(snapshot.instances)}: {table.num_rows} rows with the columns {', '.join(table.column_names)!s:.300}; "
-            f"the snapshot says {snapshot.stored_instances} rows, and each needs an id."
+            f"{listed(snapshot.instances)}: the table has {table.num_rows} rows and the columns "
+            f"{', '.join(table.column_names)!s:.300}; the snapshot needs {snapshot.stored_instances} rows and a column 'id'. "
+            f"{COPY_AGAIN}"
         )
     _check(table, listed(snapshot.instances))
     return _with_current_names(table, snapshot)
@@ -68,7 +70,7 @@ def _shared_table(directory: Location, names: tuple[str, ...]) -> pa.Table:
     try:
         table = pa.concat_tables(_tables(paths)).unify_dictionaries()
     except pa.ArrowException as error:
-        raise UnreadableError(f"{listed(names)} do not fit together: {error}.") from error
+        raise UnreadableError(f"{listed(names)} cannot be joined into one table: {error}. {COPY_AGAIN}") from error
     if table.nbytes > _SMALL:  # what it was decompressed in is as large again, and Arrow would keep it
         pa.default_memory_pool().release_unused()
     if key is not None:
@@ -98,12 +100,14 @@ def _check(table: pa.Table, where: str) -> None:
     )
     if duplicates:
         raise UnreadableError(
-            f"{where}: columns that are there twice, or that every step has of its own: {duplicates!s:.200}."
+            f"{where}: the columns {duplicates!s:.200} occur twice, or have names that belong to each step "
+            f"({', '.join(STEP_COLUMNS)}). Give them other names, and write the table again."
         )
     id_column = table.column("id")
     if not (pa.types.is_integer(id_column.type) or pa.types.is_string(id_column.type)) or id_column.null_count:
         raise UnreadableError(
-            f"{where}: every instance needs an id, a whole number or a text; the column holds {id_column.type}."
+            f"{where}: every instance needs an id, a whole number or a text; the column 'id' holds {id_column.type}, with "
+            f"{id_column.null_count} values missing."
         )
 
 

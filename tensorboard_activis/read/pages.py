@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.footer import REWRITE, Chunk, as_count, as_fields
+from tensorboard_activis.read.column_types import REWRITE, UnsupportedError
+from tensorboard_activis.read.footer import Chunk, as_count, as_fields
 from tensorboard_activis.read.stored_types import BYTE_ARRAY, WIDTHS
 from tensorboard_activis.read.thrift import Compact, ThriftError, Value, boolean, i32, struct
 
@@ -76,12 +77,12 @@ def pages(file: BinaryIO, chunk: Chunk, description: str) -> Iterator[Page]:
         position += length
         size = as_count(header.get(3))
         if size > end - position:
-            raise UnreadableError(f"the pages of {description} are not where it says")
+            raise UnreadableError(f"a page of {description} ends beyond the column")
         page = _page(header, position, size, chunk, description)
         if page.is_dictionary and dictionary:
             raise UnreadableError(f"{description} has two dictionaries")
         if page.indexed and not dictionary:
-            raise UnreadableError(f"{description} refers to a dictionary that is not there")
+            raise UnreadableError(f"{description} refers to a dictionary that is missing")
         dictionary |= page.is_dictionary
         yield page
         position += size
@@ -103,19 +104,19 @@ def _header(file: BinaryIO, start: int, end: int) -> tuple[dict[int, Value], int
 def _page(header: dict[int, Value], start: int, size: int, chunk: Chunk, description: str) -> Page:
     kind, uncompressed = as_count(header.get(1)), as_count(header.get(2))
     if kind not in (_DATA_PAGE, _DICTIONARY_PAGE):
-        raise UnreadableError(
+        raise UnsupportedError(
             f"{description} has {_OTHER_PAGES.get(kind, f'a page of kind {kind}')}, which is not read. {REWRITE}"
         )
     is_dictionary = kind == _DICTIONARY_PAGE
     details = as_fields(header.get(7 if is_dictionary else 5))
     count, encoding = as_count(details.get(1)), as_count(details.get(2))
     if max(count, uncompressed) > _MAX_INT32 or (not chunk.codec and uncompressed != size):
-        raise UnreadableError(f"a page of {description} is not as large as it says")
+        raise UnreadableError(f"a page of {description} has another size than its header says")
     if encoding not in ((_PLAIN,) if is_dictionary else (_PLAIN, _INDICES)):
         name = _OTHER_ENCODINGS.get(encoding, f"encoding {encoding}")
-        raise UnreadableError(f"{description} is encoded by {name}; only PLAIN and RLE_DICTIONARY are read. {REWRITE}")
+        raise UnsupportedError(f"{description} is encoded by {name}; only PLAIN and RLE_DICTIONARY are read. {REWRITE}")
     if not is_dictionary and (details.get(3), details.get(4)) != (_RUNS, _RUNS):
-        raise UnreadableError(f"{description} says what is missing in an encoding that is not read. {REWRITE}")
+        raise UnsupportedError(f"{description} marks missing values in an encoding that is not read. {REWRITE}")
     if is_dictionary:
         _check_entries(count, uncompressed, chunk, description)
     return Page(is_dictionary, encoding == _INDICES, count, uncompressed, start, size)
@@ -124,4 +125,4 @@ def _page(header: dict[int, Value], start: int, size: int, chunk: Chunk, descrip
 def _check_entries(count: int, size: int, chunk: Chunk, description: str) -> None:
     width = WIDTHS.get(chunk.physical)
     if width is None or (count * width > size if chunk.physical == BYTE_ARRAY else count * width != size):
-        raise UnreadableError(f"the dictionary of {description} says that it has {count:,} values, in {size:,} bytes")
+        raise UnreadableError(f"the dictionary of {description} says that it has {count:,} values in {size:,} bytes")

@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
+from tensorboard_activis.files import COPY_AGAIN
 from tensorboard_activis.read.arrays import read_array
 from tensorboard_activis.stores.path import Location
 
@@ -49,8 +50,8 @@ def read_pattern(directory: Location, layer: schema.Layer, step: int, sample: in
         raise UnreadableError(layer.patterns_problem)
     if patterns is None:
         raise NotFoundError(
-            f"The layer {layer.name!r:.80} has no patterns of attention at step {step}: they are kept of pinned instances "
-            "(pinned=), in layers of heads, such as 'h.0.attn/heads'."
+            f"The layer {layer.name!r:.80} has no patterns of attention at step {step}. They are recorded only for pinned "
+            "instances (pinned=), and only in layers of heads, such as 'h.0.attn/heads'."
         )
     count = patterned(layer)
     if not sample <= row < sample + count:
@@ -61,7 +62,10 @@ def read_pattern(directory: Location, layer: schema.Layer, step: int, sample: in
     shares = read_array(directory, patterns.shares)[row - sample].astype(np.float32)
     together = read_array(directory, patterns.together)[row - sample]
     if together.min() < 1:
-        raise UnreadableError(f"A pattern of layer {layer.name!r:.200} has rows of {together.min()} positions.")
+        raise UnreadableError(
+            f"A pattern of attention of layer {layer.name!r:.200} says that a row or column stands for {together.min()} positions; "
+            f"it is 1 or more. {COPY_AGAIN}"
+        )
     there = ~np.isnan(shares)
     rows, columns = there.any(axis=(0, 2)), there.any(axis=(0, 1))
     ends = [int(np.flatnonzero(each)[-1]) + 1 if each.any() else 0 for each in (rows, columns)]

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
+from tensorboard_activis.files import COPY_AGAIN
 from tensorboard_activis.positions_codec import NO_PEAK
 from tensorboard_activis.read.arrays import read_array
 from tensorboard_activis.stores.path import Location
@@ -93,8 +94,8 @@ class LayerPositions:
         rows = all_rows[there].astype(np.int64)
         if rows.size and rows.max() >= self._stored:
             raise UnreadableError(
-                f"Layer {self._layer.name!r:.200} has instance {rows.max()} among the strongest of neuron {neuron}; "
-                f"{self._stored} were kept."
+                f"Layer {self._layer.name!r:.200} has instance {rows.max()} among the strongest of neuron {neuron}; the kept ones "
+                f"are 0 to {self._stored - 1}. {COPY_AGAIN}"
             )
         peaks = self._checked_peaks(read_array(self._directory, positions.peaks)[rows, neuron])
         starts = None
@@ -125,12 +126,12 @@ class LayerPositions:
             UnreadableError: a file is missing or damaged.
         """
         if not 0 <= row < self._stored:
-            raise NotFoundError(f"There are kept instances 0 to {self._stored - 1}; got {row}.")
+            raise NotFoundError(f"The kept instances are 0 to {self._stored - 1}; got {row}.")
         positions = self._positions
         if row < self._sample or positions.pinned_maps is None or positions.pinned_range is None:
             raise NotFoundError(
-                f"Instance {row} is not pinned, so only its peaks are recorded, and maps of the neurons that it is among the "
-                "strongest of: see strongest(layer, neuron). To record whole maps of an instance, give it in pinned=."
+                f"Instance {row} is not pinned, so not all of its maps are recorded: its peaks are, and the maps of the neurons "
+                "that it activates most (see strongest(layer, neuron)). To record all maps of an instance, name it in pinned=."
             )
         codes = read_array(self._directory, positions.pinned_maps)[row - self._sample]
         ranges = read_array(self._directory, positions.pinned_range)[row - self._sample]
@@ -149,7 +150,8 @@ class LayerPositions:
         peaks[stored == none] = -1
         if peaks.size and peaks.max() >= min(most, 2**31):
             raise UnreadableError(
-                f"Layer {self._layer.name!r:.200} has a peak at position {peaks.max()}; its sizes are {sizes}."
+                f"Layer {self._layer.name!r:.200} has a peak at position {peaks.max()}; its positions have the sizes {sizes}. "
+                f"{COPY_AGAIN}"
             )
         return peaks.astype(np.int32)
 
@@ -171,7 +173,7 @@ def recorded_positions(layer: schema.Layer, step: int) -> schema.Positions:
         )
     raise NotFoundError(
         f"Positions of the layer {layer.name!r:.80} were not recorded at step {step}: it was logged with positions=0, or by a "
-        "version or framework without them; the snapshot's notes say if the layer is one that cannot have them."
+        "version or framework that records none. If the layer cannot have any, the snapshot's notes say why."
     )
 
 

@@ -114,7 +114,7 @@ class Run:
         health = joined(self._health_records)
         if health is None:
             raise NotFoundError(
-                f"{self.directory} has no training health: it is recorded with health=True. {' '.join(self.problems)}".strip()
+                f"{self.directory} has no training health. It is recorded with health=True. {' '.join(self.problems)}".strip()
             )
         return health
 
@@ -181,13 +181,14 @@ def _find_directory(log_dir: Location) -> Location:
     inner = list(dict.fromkeys(file.parent for file in sorted(files, key=lambda file: (file.name, str(file)))))
     if not inner:
         raise NotFoundError(
-            f"{log_dir} holds no activations: neither it nor what is in it has a directory {metadata.RUN_DIRECTORY!r} with events."
+            f"{log_dir} holds no activations: it has no directory {metadata.RUN_DIRECTORY!r} with event files, nor has a directory "
+            "directly below it. Give the log_dir of the callback."
         )
     if len(inner) > 1:
         names = ", ".join(directory.parent.name for directory in inner)
         warn(
-            f"ActiVis: {log_dir} holds several runs: {names}. This is {inner[0].parent.name}, which was begun first; "
-            "open another one by its own directory."
+            f"ActiVis: {log_dir} holds several runs: {names}. This is {inner[0].parent.name}, which was begun first. "
+            "To open another, give its own directory."
         )
     return inner[0]
 

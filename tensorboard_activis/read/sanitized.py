@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.read.column_types import REWRITE, UnsupportedError
 from tensorboard_activis.read.footer import Chunk, Column, read_footer
 from tensorboard_activis.read.pages import Page, pages
 from tensorboard_activis.read.stored_types import BYTE_ARRAY, schema_element
@@ -62,7 +63,11 @@ class SanitizedFile:
     rows: int
 
 
-class MemoryLimitError(UnreadableError):
+#: What to do about a table that takes too much memory.
+SMALLER = "Log fewer instances (sample=), or shorter texts"
+
+
+class MemoryLimitError(UnsupportedError):
     """Reading would take more memory than is allowed.
 
     Args:
@@ -71,7 +76,7 @@ class MemoryLimitError(UnreadableError):
     """
 
     def __init__(self, size: int, room: int, subject: str = "it") -> None:
-        super().__init__(f"{subject} would take {size:,} bytes of memory; {room:,} are allowed")
+        super().__init__(f"{subject} would take {size:,} bytes of memory; {room:,} are allowed. {SMALLER}")
 
 
 def sanitize(file: BinaryIO, room: int) -> SanitizedFile:
@@ -144,7 +149,7 @@ class _Builder:
         for page in pages(self._file, chunk, description):
             self._pages += 1
             if self._pages > _MAX_PAGES:
-                raise UnreadableError(f"it has more than {_MAX_PAGES:,} pages")
+                raise UnsupportedError(f"it has more than {_MAX_PAGES:,} pages. {REWRITE}")
             before = demand.decoded
             demand.uncompressed += page.uncompressed
             size += page.uncompressed

@@ -184,8 +184,8 @@ class SnapshotReader:
         shape = (positions.size, summary.classes.shape[1])
         if 4 * shape[0] * shape[1] > _MOST_UNPACKED:
             raise QueryError(
-                f"The statistics of {shape[0]:,} subsets and {shape[1]:,} neurons are too many to unpack at once; at most "
-                f"{_MOST_UNPACKED // 4:,} values of a kind are. Ask for fewer subsets."
+                f"{shape[0]:,} subsets times {shape[1]:,} neurons are too many to unpack at once; at most {_MOST_UNPACKED // 4:,} "
+                "values of each statistic are. Ask for fewer subsets."
             )
         is_class, place = self._places
         packed = is_class[positions]
@@ -226,7 +226,7 @@ class SnapshotReader:
             UnreadableError: a file is missing or damaged.
         """
         if self.record.depth is None:
-            raise NotFoundError(f"Step {self.step} has no prediction by depth.")
+            raise NotFoundError(f"Step {self.step} has no prediction by depth; it is recorded unless depth=False.")
         return read_array(self._directory, getattr(self.record.depth, name))
 
     def gradient_effects(self, layer: str) -> GradientEffects:

@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.files import FileStatus, missing, open_own, status_of
-from tensorboard_activis.read.column_types import check_values
+from tensorboard_activis.files import COPY_AGAIN, FileStatus, missing, open_own, status_of
+from tensorboard_activis.read.column_types import UnsupportedError, check_values
 from tensorboard_activis.read.footer import Column
-from tensorboard_activis.read.sanitized import MemoryLimitError, SanitizedFile, sanitize
+from tensorboard_activis.read.sanitized import SMALLER, MemoryLimitError, SanitizedFile, sanitize
 from tensorboard_activis.stores.path import Location
 
 #: Bytes that a table may always take in memory; a larger file may take `_TIMES` its size.
@@ -34,12 +34,14 @@ def read_table(path: Location) -> pa.Table:
         return _decoded(source, room)
     except FileNotFoundError as error:
         raise UnreadableError(missing(path.name)) from error
-    except UnreadableError as error:
-        raise UnreadableError(f"{path.name} cannot be read: {str(error).rstrip('.')}.") from error
-    except OSError as error:  # pyarrow has some of its own without a number
-        raise UnreadableError(f"{path.name} cannot be read: {error.strerror or str(error)[:300]}.") from error
-    except _DAMAGE as error:
-        raise UnreadableError(f"{path.name} cannot be read: {str(error)[:300]}.") from error
+    except UnsupportedError as error:
+        raise UnreadableError(f"{path.name} cannot be read: {error}.") from error
+    except (UnreadableError, OSError, *_DAMAGE) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        advice = "" if reason else f" {COPY_AGAIN}"  # what pyarrow raises for damaged files has no number
+        raise UnreadableError(
+            f"{path.name} cannot be read: {reason or str(error)[:300].rstrip('.')}.{advice}"
+        ) from error
 
 
 def allowance(*statuses: FileStatus) -> int:
@@ -125,4 +127,4 @@ def check_room(size: int, subject: str, room: int | None = None) -> None:
     """
     allowed = ROOM if room is None else room
     if size > allowed:
-        raise UnreadableError(f"{subject} would take {size:,} bytes of memory; {allowed:,} are allowed.")
+        raise UnreadableError(f"{subject} would take {size:,} bytes of memory; {allowed:,} are allowed. {SMALLER}.")

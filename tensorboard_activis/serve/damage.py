@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tensorboard_activis.blobs import event_files
-from tensorboard_activis.files import open_own
+from tensorboard_activis.files import COPY_AGAIN, open_own
 from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
 from tensorboard_activis.stores.path import Location
 
@@ -62,8 +62,8 @@ class DamageWatch:
         missing = status.st_size - progress.verified
         if missing > 0 and time.time() - status.st_mtime > GRACE_SECONDS:
             return (
-                f"{path.name} is cut off in the middle of a record ({missing:,} bytes at its end): the process that wrote it was "
-                "perhaps killed. What was written before is complete."
+                f"{path.name} is cut off in the middle of a record ({missing:,} bytes at its end): perhaps the process "
+                "that wrote it was killed. What was written before is complete."
             )
         return None
 
@@ -79,4 +79,7 @@ class DamageWatch:
 
 
 def _damaged(path: Location, at: int) -> str:
-    return f"{path.name} is damaged at byte {at:,}: TensorBoard cannot read what follows, so later snapshots may be missing."
+    return (
+        f"{path.name} is damaged at byte {at:,}: TensorBoard cannot read what follows, so later snapshots may be missing. "
+        f"{COPY_AGAIN}"
+    )

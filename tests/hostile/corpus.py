@@ -263,8 +263,8 @@ def _tiled(table: pa.Table) -> pa.Table:
 
 
 TABLES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
-    "table-too-short": (lambda table: table.slice(1), "16 rows .* the snapshot says 17 rows"),
-    "table-without-ids": (lambda table: table.drop_columns("id"), "each needs an id"),
+    "table-too-short": (lambda table: table.slice(1), "16 rows .* the snapshot needs 17 rows"),
+    "table-without-ids": (lambda table: table.drop_columns("id"), "the snapshot needs 17 rows and a column 'id'"),
     "table-of-compressed-nothing": (
         lambda table: table.append_column("blank", pa.array([bytes(300 << 20)] + [b""] * 16)),
         "would take [0-9,]+ bytes of memory",

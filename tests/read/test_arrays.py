@@ -108,14 +108,18 @@ def test_all_of_a_file(tmp_path: Path) -> None:
     assert file.read(file.tensor("b")).tolist() == [0, 1, 2]
     with (tmp_path / NAME).open("ab") as more:
         more.write(b"more")
-    with pytest.raises(UnreadableError, match="bytes, of which its header explains [0-9,]+, each once"):
+    with pytest.raises(
+        UnreadableError, match="bytes. The arrays that its header lists take [0-9,]+, leave gaps or overlap"
+    ):
         whole_file(tmp_path / NAME)
 
 
 def test_arrays_that_lie_upon_each_other(tmp_path: Path) -> None:
     entry = {"dtype": "F16", "shape": [7, 5], "data_offsets": [0, 70]}
     write(tmp_path / NAME, {"a": entry, "b": entry})
-    with pytest.raises(UnreadableError, match="bytes, of which its header explains [0-9,]+, each once"):
+    with pytest.raises(
+        UnreadableError, match="bytes. The arrays that its header lists take [0-9,]+, leave gaps or overlap"
+    ):
         whole_file(tmp_path / NAME)
 
 
@@ -156,7 +160,7 @@ def test_shards_are_put_together_within_bounds(tmp_path: Path) -> None:
         with (tmp_path / name).open("r+b") as file:
             file.truncate(file.seek(0, 2) + 2**20 * 400)
     with pytest.raises(
-        UnreadableError, match=r"in 2 files and would have 838,860,800 bytes, of which they store [0-9,]+\.$"
+        UnreadableError, match=r"in 2 files and would have 838,860,800 bytes. Only [0-9,]+ of them are on disk"
     ):
         read_array(tmp_path, filed("x", "y", shape=(2**21, 200)))
 

@@ -111,7 +111,7 @@ def test_time_stamps_are_read(tmp_path: Path, unit: str, zone: str | None) -> No
 
 def test_time_stamps_that_no_calendar_has_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [1], "when": pa.array([2**62], pa.timestamp("us"))}), tmp_path / "file")
-    with pytest.raises(UnreadableError, match="the column 'when' holds time stamps outside of the years 1 to 9999"):
+    with pytest.raises(UnreadableError, match="the column 'when' holds time stamps outside the years 1 to 9999"):
         read_table(tmp_path / "file")
 
 
@@ -171,7 +171,7 @@ def test_what_is_never_written_is_refused_once_and_in_words(tmp_path: Path, colu
     assert said.startswith(
         f"{path.name} cannot be read: the column '{name}' holds {column.type}. Columns of instances hold"
     ), said
-    assert "Convert the column to one of these, or leave it out, and write the table again: pyarrow.parquet" in said
+    assert "Convert the column to one of these, or leave it out. Write the table again: pyarrow.parquet" in said
     client = Client(tmp_path)
     for route, more in ROUTE_PARAMETERS:
         response = client.get(route, **about({"step": 3} | more, "run", 3))

@@ -85,9 +85,13 @@ def test_what_was_tried(plain: SnapshotReader) -> None:
 
 
 def test_what_is_not_there_is_said(plain: SnapshotReader) -> None:
-    with pytest.raises(NotFoundError, match=r'No effects were recorded at step 3: that takes effects="gradients"'):
+    with pytest.raises(
+        NotFoundError, match=r'No effects were recorded at step 3. To record some, log with effects="gradients"'
+    ):
         read(plain, None).gradient_effects("head")
-    with pytest.raises(NotFoundError, match=r'No neurons of \'head\' were tried at step 3: that takes effects="tried"'):
+    with pytest.raises(
+        NotFoundError, match=r'No neurons of \'head\' were tried at step 3. To try some, log with effects="tried"'
+    ):
         read(plain, effects()).tried_effects("head")
     with pytest.raises(NotFoundError, match="The layer 'x' was not recorded"):
         read(plain, effects()).gradient_effects("x")
@@ -107,7 +111,7 @@ def test_indices_that_are_none_are_found(plain: SnapshotReader, rows: list[int])
 
 @pytest.mark.parametrize("neuron", [5, -2])
 def test_neurons_that_are_none_are_found(plain: SnapshotReader, neuron: int) -> None:
-    with pytest.raises(UnreadableError, match="tried in 'stem/relu' are none of its 5"):
+    with pytest.raises(UnreadableError, match="of layer 'stem/relu' were tried; it has neurons 0 to 4"):
         read(plain, effects(neurons=np.array([[neuron, 0, 1, 2, 3]]))).tried_effects("stem/relu")
 
 
@@ -117,7 +121,7 @@ def test_neurons_that_are_none_are_found(plain: SnapshotReader, neuron: int) -> 
         (effects(), "", ""),
         (effects(rows=np.array([4, 1, 7])), "", "not in ascending order"),
         (effects(tried=np.array([17])), "", "not among the 17 kept ones"),
-        (effects(neurons=np.array([[9, 0, 1, 2, 3]])), "", "are none of its 5"),
+        (effects(neurons=np.array([[9, 0, 1, 2, 3]])), "", "were tried; it has neurons 0 to 4"),
         (None, "the record of effects lies", "the record of effects lies"),
     ],
 )

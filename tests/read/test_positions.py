@@ -86,9 +86,9 @@ def test_what_is_not_there_is_said(run: tuple[SnapshotReader, Truth, Path]) -> N
     snapshot, _, directory = run
     with pytest.raises(NotFoundError, match="'head' has no positions: its output is one number"):
         snapshot.peaks(FLAT)
-    with pytest.raises(NotFoundError, match="Instance 0 is not pinned, so only its peaks .* give it in pinned="):
+    with pytest.raises(NotFoundError, match="Instance 0 is not pinned, .* name it in pinned="):
         snapshot.map(MAP, 0)
-    with pytest.raises(NotFoundError, match="instances 0 to 22; got 23"):
+    with pytest.raises(NotFoundError, match="kept instances are 0 to 22; got 23"):
         snapshot.map(MAP, 23)
     with pytest.raises(NotFoundError, match="neurons 0 to 4; got 5"):
         snapshot.strongest(MAP, 5)
@@ -103,12 +103,14 @@ def test_a_file_that_lies_is_refused(run: tuple[SnapshotReader, Truth, Path]) ->
     snapshot, _, directory = run
     peaks = snapshot.peaks(MAP).astype(np.uint8)
     far = damaged(snapshot, directory, MAP, peaks=np.where(peaks == peaks[0, 0], 12, peaks).astype(np.uint8))
-    with pytest.raises(UnreadableError, match=r"a peak at position 12; its sizes are \(3, 4\)"):
+    with pytest.raises(UnreadableError, match=r"a peak at position 12; its positions have the sizes \(3, 4\)"):
         far.peaks(MAP)
     none = damaged(snapshot, directory, MAP, peaks=np.full_like(peaks, 255))
     assert (none.peaks(MAP) == -1).all()
     strongest = np.full((5, STRONGEST), 23, np.int32)
-    with pytest.raises(UnreadableError, match="has instance 23 among the strongest of neuron 0; 23 were kept"):
+    with pytest.raises(
+        UnreadableError, match="has instance 23 among the strongest of neuron 0; the kept ones are 0 to 22"
+    ):
         damaged(snapshot, directory, MAP, strongest=strongest).strongest(MAP, 0)
     empty = damaged(snapshot, directory, MAP, strongest=np.full((5, STRONGEST), -7, np.int32))
     assert empty.strongest(MAP, 0).num_rows == 0

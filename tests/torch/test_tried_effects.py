@@ -135,7 +135,7 @@ def test_heads_are_scaled(tmp_path: Path) -> None:
 
 def test_nothing_was_tried_where_only_gradients_were_asked_for(tmp_path: Path) -> None:
     snapshot = logged(tmp_path, Cnn(), images())
-    with pytest.raises(NotFoundError, match='that takes effects="tried"'):
+    with pytest.raises(NotFoundError, match='log with effects="tried"'):
         snapshot.tried_effects("act")
 
 

@@ -19,7 +19,11 @@ for power in (24, 31, 33, 40, 62):
         rf"has [0-9,]+ values in|{TOO_MUCH}|hold [0-9,]+ values, and the file says|metadata are damaged",
         lambda tree, rows=rows: tree.put_rows(rows),  # type: ignore[misc]
     )
-lying("2^40 rows in the footer", "and its parts have others", lambda tree: thrift.put(tree.footer, 3, I64, 1 << 40))
+lying(
+    "2^40 rows in the footer",
+    "1,099,511,627,776 rows, and its row groups have 17",
+    lambda tree: thrift.put(tree.footer, 3, I64, 1 << 40),
+)
 lying("less than no rows", "metadata are damaged", lambda tree: thrift.put(tree.groups[0], 3, I64, -1))
 lying(
     "2^40 values in a column",
@@ -57,11 +61,11 @@ def _groups(tree: ParquetTree, times: int) -> None:
     thrift.put(tree.footer, 3, I64, ROWS * times)
 
 
-lying("one group 1,000 times", "two are at the same place", lambda tree: _groups(tree, 1_000))
+lying("one group 1,000 times", "that two overlap", lambda tree: _groups(tree, 1_000))
 written("20 million rows of nothing", TOO_MUCH, lambda: _rows_of_nothing(3, 20_000_000))
 
 
-@file("rows without columns", "has no columns")
+@file("rows without columns", "says that it has 0 columns")
 def rows_without_columns() -> bytes:
     tree = taken_apart(TABLE)
     thrift.put(tree.footer, 2, LIST, [STRUCT, [[[4, BINARY, b"schema"], [5, I32, 0]]]])

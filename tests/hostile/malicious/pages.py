@@ -103,7 +103,7 @@ def _without_dictionary(tree: ParquetTree) -> None:
     thrift.drop(tree.chunks[1].metadata, 11)
 
 
-changed("no dictionary", "refers to a dictionary that is not there", _without_dictionary)
+changed("no dictionary", "refers to a dictionary that is missing", _without_dictionary)
 changed(
     "two dictionaries", "has two dictionaries", lambda tree: tree.chunks[1].pages.insert(1, tree.chunks[1].pages[0])
 )
@@ -120,15 +120,17 @@ changed("indices beyond the dictionary", "indices invalid", _indices)
 
 lying(
     "a column in another file",
-    "lies in another file",
+    "is stored in another file",
     lambda tree: thrift.put(tree.chunks[0].fields, 1, BINARY, b"/etc/passwd"),
 )
 lying(
-    "a column beyond the file", "not where it says", lambda tree: thrift.put(tree.chunks[4].metadata, 7, I64, 1 << 40)
+    "a column beyond the file",
+    "columns lie outside the file",
+    lambda tree: thrift.put(tree.chunks[4].metadata, 7, I64, 1 << 40),
 )
 lying(
     "two columns at one place",
-    "two are at the same place",
+    "that two overlap",
     lambda tree: thrift.put(tree.chunks[0].metadata, 7, I64, thrift.value(tree.chunks[0].metadata, 7) + 60),
 )
 lying("an encrypted column", "is encrypted", lambda tree: thrift.put(tree.chunks[0].fields, 8, STRUCT, []))
