@@ -37,7 +37,7 @@ def process_state(model: nn.Module) -> dict[str, Any]:
         "python": random.getstate(),
         "grad mode": torch.is_grad_enabled(),
         "autocast": (torch.is_autocast_enabled("cpu"), torch.is_autocast_cache_enabled()),
-        "pass": current_pass(),
+        "own work": current_pass()[1],
         "modes": torch._C._len_torch_function_stack(),
         "functions": str(torch._C._get_torch_function_state()),  # type: ignore[attr-defined]
         "fast path": torch.backends.mha.get_fastpath_enabled(),

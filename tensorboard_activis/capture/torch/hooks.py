@@ -21,7 +21,7 @@ from tensorboard_activis.capture.torch.graph.layer_outputs import HEADS, LayerOu
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
 from tensorboard_activis.capture.torch.model.current_pass import current_pass, own_work
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, module_paths, output_tensors, with_tensor
-from tensorboard_activis.capture.torch.model.thread_state import PassMode, ThreadFlags
+from tensorboard_activis.capture.torch.model.thread_state import PassMode, functions_state, restore_functions
 from tensorboard_activis.capture.torch.positions import Grid, PositionRecorder
 from tensorboard_activis.capture.torch.reduce import NoInstancesError, read_output, reduce_output
 from tensorboard_activis.errors import ActiVisError
@@ -92,7 +92,7 @@ class ActivationHooks:
         self._paused_pass: tuple[int, int] | None = None
         self._error: Exception | None = None
         self._mode: _OperatorMode | None = None
-        self._flags: ThreadFlags | None = None
+        self._functions: Any = None
         self._called_paths: list[str] = []
         self._operator_counts: Counter[str] | None = None
 
@@ -155,7 +155,7 @@ class ActivationHooks:
             finder = self._finder if self._heads else None
             self._mode = _OperatorMode(self._on_operator, finder, self._change_heads)
             self._mode.enter()
-        self._flags = ThreadFlags()
+        self._functions = functions_state()
         self._pass = current_pass()
         if self.depth is not None:
             self.depth.start(instances, mask, labels)
@@ -178,7 +178,6 @@ class ActivationHooks:
             ActiVisError: an output does not have one row per instance, or a width other than before.
         """
         self.rows = None if self.depth is None else self.depth.stop(output)
-        self._flags = None  # the pass has come to its end
         self._leave()
         if self._error is not None:
             raise self._error
@@ -206,9 +205,9 @@ class ActivationHooks:
             self.depth.drop()
         self._pass = self._paused_pass = None
         self._finder.reset()
-        if self._flags is not None:
-            self._flags.restore()  # an interrupted hook may have left out the end of a block
-            self._flags = None
+        if self._functions is not None:
+            restore_functions(self._functions)
+            self._functions = None
         if self._mode is not None:
             self._mode.leave()
             self._mode = None

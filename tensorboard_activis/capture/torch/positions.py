@@ -19,6 +19,7 @@ from tensorboard_activis.capture.batch_positions import (
 )
 from tensorboard_activis.capture.instances.metadata import checked_ids
 from tensorboard_activis.capture.torch.candidates import Candidates, Thresholds
+from tensorboard_activis.capture.torch.model.thread_state import without_autocast
 from tensorboard_activis.capture.torch.reduce import Output
 from tensorboard_activis.summarize.sample import ranks
 
@@ -327,6 +328,6 @@ def _pooled(values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
     """Maps [maps, *positions], averaged down to these sizes."""
     if values.shape[1:] == sizes or not values.size:
         return values
-    with torch.autocast("cpu", enabled=False):
-        pooled: np.ndarray = _POOLING[len(sizes)](torch.from_numpy(values)[:, None], sizes)[:, 0].numpy()  # type: ignore[arg-type]
+    pool, maps = _POOLING[len(sizes)], torch.from_numpy(values)[:, None]
+    pooled: np.ndarray = without_autocast("cpu", lambda: pool(maps, sizes))[:, 0].numpy()  # type: ignore[arg-type]
     return pooled

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from tensorboard_activis.capture.reducers import Reducer, check_reduced, each_position, no_positions_error
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, nested_lengths
+from tensorboard_activis.capture.torch.model.thread_state import without_autocast
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -157,8 +158,8 @@ def _mean(values: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     count = real.sum(1, keepdim=True)
     if values.device.type == "cpu":  # elsewhere the look at the result would wait for the device
         # A tenth of the time; but a weight of 0 does not take away a NaN or an infinity in the padding.
-        with torch.autocast("cpu", enabled=False):
-            means = torch.bmm(real.to(values.dtype)[:, None], values.transpose(1, 2))[:, 0] / count
+        weights = real.to(values.dtype)[:, None]
+        means = without_autocast("cpu", lambda: torch.bmm(weights, values.transpose(1, 2))[:, 0] / count)
         if bool(means.isfinite().all()):
             return means
     return values.masked_fill(~real[:, None], 0).sum(2) / count

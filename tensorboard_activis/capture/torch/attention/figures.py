@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from tensorboard_activis.capture.torch.attention.calls import AttentionCall
+from tensorboard_activis.capture.torch.model.thread_state import without_autocast
 
 #: The most shares of attention that are computed at a time, on the CPU (they should fit into its cache) and on other devices.
 _CHUNK, _DEVICE_CHUNK = 1 << 20, 1 << 25
@@ -114,8 +115,8 @@ class Heads:
         key = (key.reshape(batch, -1, columns, key.shape[-1]) if key.dim() == 3 else key)[ours].float()
         if key.shape[1] != heads:  # several heads share a key
             key = key.repeat_interleave(heads // key.shape[1], 1)
-        with torch.autocast(query.device.type, enabled=False):
-            scores = torch.matmul(query * call.scale, key.transpose(-1, -2).expand(query.shape[0], -1, -1, -1))
+        query, key = query * call.scale, key.transpose(-1, -2).expand(query.shape[0], -1, -1, -1)
+        scores = without_autocast(query.device.type, lambda: torch.matmul(query, key))
         if call.causal:
             from_ = torch.arange(rows, device=scores.device)[positions, None]
             scores.masked_fill_(from_ < torch.arange(columns, device=scores.device), -torch.inf)

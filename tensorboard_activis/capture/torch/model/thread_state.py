@@ -6,33 +6,33 @@ An interrupted `with` statement inside a pass may leave it changed.
 import contextlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from tensorboard_activis.capture.isolation.interrupts import uninterrupted
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted, within
+
+T = TypeVar("T")
 
 
-class ThreadFlags:
-    """What this thread has on when this is made: gradients, autocast, and torch functions that modes and subclasses see."""
+def without_autocast(device: str, body: Callable[[], T]) -> T:
+    """Runs the body with autocast off on this type of device, and returns its result."""
+    if not torch.is_autocast_enabled(device):
+        return body()
+    return within(body, torch.autocast(device, enabled=False))
 
-    def __init__(self) -> None:
-        self._gradients = torch.is_grad_enabled()
-        devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-        self._casts = [
-            (device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in devices
-        ]
-        self._functions = torch._C._get_torch_function_state()  # type: ignore[attr-defined]
 
-    def restore(self) -> None:
-        """Undoes what was turned on or off since then."""
-        torch._C._set_torch_function_state(self._functions)  # type: ignore[attr-defined]
-        for device, enabled, dtype in self._casts:
-            torch.set_autocast_enabled(device, enabled)
-            torch.set_autocast_dtype(device, dtype)
-        torch.set_grad_enabled(self._gradients)
+def functions_state() -> Any:
+    """Whether torch functions are seen by modes and subclasses in this thread, for `restore_functions`."""
+    return torch._C._get_torch_function_state()  # type: ignore[attr-defined]
+
+
+def restore_functions(state: Any) -> None:
+    """Undoes a `DisableTorchFunction` whose end an interrupt left out."""
+    torch._C._set_torch_function_state(state)  # type: ignore[attr-defined]
 
 
 class PassMode(TorchFunctionMode):
@@ -98,9 +98,16 @@ def _end_interrupted_calls() -> None:
 @contextmanager
 def thread_state() -> Iterator[None]:
     """Restores the gradient mode, autocast and the stack of TorchFunctionModes at the end of a `with` block."""
-    flags, modes = ThreadFlags(), torch._C._len_torch_function_stack()
+    gradients = torch.is_grad_enabled()
+    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    casts = [(device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in devices]
+    modes, functions = torch._C._len_torch_function_stack(), functions_state()
     try:
         yield
     finally:
+        restore_functions(functions)
         leave_modes(modes)
-        flags.restore()
+        for device, enabled, dtype in casts:
+            torch.set_autocast_enabled(device, enabled)
+            torch.set_autocast_dtype(device, dtype)
+        torch.set_grad_enabled(gradients)
