@@ -16,6 +16,11 @@ from tensorboard_activis.errors import ActiVisError, UnreadableError
 from tensorboard_activis.patterns_codec import decode_patterns, encode_patterns
 from tensorboard_activis.positions_codec import decode_positions, encode_positions
 
+#: What to do about a record that is too large to be read back.
+_RECORD_LESS = {
+    "graph": "A model with so many operators cannot be logged as a whole: log a part of it.",
+    "snapshot": "Record fewer layers (layers=), subsets (subsets=) or columns (columns=).",
+}
 #: Axes of a tensor in the model's graph.
 _MAX_AXES = 64
 
@@ -264,10 +269,10 @@ def _serialized(message: pb.Graph | pb.Snapshot, what: str) -> bytes:
     try:
         check_graph(message) if isinstance(message, pb.Graph) else check_snapshot(message)
     except UnreadableError as error:
-        raise ActiVisError(f"{error} Record less.") from error
+        raise ActiVisError(f"{error} {_RECORD_LESS[what]}") from error
     if len(blob) > MAX_BLOB:
         raise ActiVisError(
-            f"The {what} takes {len(blob):,} bytes, and only {MAX_BLOB:,} can be read back. Record less."
+            f"The {what} takes {len(blob):,} bytes, and only {MAX_BLOB:,} can be read back. {_RECORD_LESS[what]}"
         )
     return blob
 
