@@ -62,6 +62,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
     - `trainer.validate` by itself is logged as well, under the step of the checkpoint that it loads, otherwise the trainer's. Where
       the run has a later step, or training has logged that step, it is a run of its own below, `validate`: it replaces nothing.
     - A module without `forward`, whose steps call parts of it, has the outputs of the last part as its outputs.
+    - What a method `generate` of the module or of a part of it runs is not taken.
     - A compiled module runs uncompiled in the validations that are watched.
 
     Layers have the paths of the module's attributes (`model.layer2`). Training and validation stay as they are: weights, optimizer,

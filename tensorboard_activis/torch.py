@@ -123,7 +123,8 @@ class ActiVisLogger(Logger):
         """Watches your own evaluation: `with activis.watch(step) as watched:` around it makes it the snapshot of this step.
 
         The forward passes that the model makes in the block are recorded: those in evaluation mode (`model.eval()`), in the same
-        thread. After each, `watched.batch(labels=…)` says what is known of its instances; a loop without labels needs no `batch`.
+        thread, but for what a method `generate` of the model or of a part of it runs. After each, `watched.batch(labels=…)` says
+        what is known of its instances; a loop without labels needs no `batch`.
         Before the first one, a few of its instances are run to record the graph. In the block torch.compile is off, for compiled
         code runs no hooks.
 

@@ -1,6 +1,7 @@
 """What the callback for Lightning takes of a validation's steps, whatever the module is made of."""
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tensorboard_activis import open_run
 from tensorboard_activis.errors import ActiVisWarning
 from tests.lightning_witness import LAYERS, Witness, activis, hooked
 from tests.small_lightning import CLASSES, IGNORED_WARNINGS, Module, Parts, X, Y, train
+from tests.torch.generating import NO_PASS
 
 pytestmark = IGNORED_WARNINGS
 
@@ -72,6 +74,47 @@ def test_modules_without_forward(tmp_path: Path, layers: Any) -> None:
     prediction = values[names[-1]].argmax(1)
     assert snapshot.instances["prediction"].to_pylist() == prediction[order].tolist()
     assert snapshot.record.metrics["accuracy"] == pytest.approx((prediction == labels.numpy()).mean())
+
+
+class Generates(Headless):
+    """Its steps also generate with the network, before or after the loss, or do nothing else."""
+
+    def __init__(self, order: str) -> None:
+        super().__init__()
+        self.order = order
+        self.model.generate = self.generate
+
+    def generate(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(3):
+            x = 2 * x + self.model(x).sum()
+        return x
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        for what in self.order.split():
+            self.step(batch) if what == "loss" else self.model.generate(batch[0])
+
+
+@pytest.mark.parametrize("order", ["generate loss", "loss generate"])
+def test_what_a_step_generates_is_not_taken(tmp_path: Path, order: str) -> None:
+    witness, names = Witness(), [f"model.{name}" for name in LAYERS]
+    train(tmp_path, Generates(order), activis(tmp_path, layers=names), witness)
+    for step in (4, 8):
+        snapshot = open_run(tmp_path).snapshot(step)
+        inputs, labels = witness.tensors(step)
+        module = Headless()
+        module.load_state_dict(witness.weights[step])
+        values = hooked(module, names, inputs, module.model)
+        ids = snapshot.instances["id"].to_pylist()
+        for name in names:
+            np.testing.assert_allclose(snapshot.activations(name), values[name][ids], rtol=2e-3, atol=2e-4)
+        assert snapshot.instances["prediction"].to_pylist() == values[names[-1]].argmax(1)[ids].tolist()
+        assert snapshot.instances["label"].to_pylist() == labels[ids].tolist()
+
+
+def test_steps_that_only_generate_are_told_what_helps(tmp_path: Path) -> None:
+    with pytest.warns(ActiVisWarning, match="lost the snapshot of step 4.*" + re.escape(NO_PASS)):
+        train(tmp_path, Generates("generate"), activis(tmp_path, layers=None, strict=False), num_sanity_val_steps=0)
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 class Measured(Headless):

@@ -245,6 +245,7 @@ class TorchCapture:
 
         same_order = self._is_same_order if loader is None else lambda first: True
         watch = Watch(
+            module,
             collector,
             snapshot,
             self._batches(None),

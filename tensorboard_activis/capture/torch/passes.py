@@ -53,8 +53,8 @@ class PassCollector:
 
     Attributes:
         passes: since the last `begin` or `take`.
-        ignoring: whether passes are not taken for now.
-        failed: whether no more passes are taken.
+        ignoring: whether passes are not taken for now. failed: whether no more are.
+        calls: of the model that are running, each whether it is taken.
         absent: by layer, for how many instances it did not run.
         evaluated: instances so far.
         trained: passes in training mode since the last batch, which were not taken.
@@ -89,7 +89,7 @@ class PassCollector:
         self._running: RunningRecording | None = None
         self._batch: Batch | None = None
         self._metadata_of_batch = BatchMetadata(None, None, None)
-        self._calls: list[bool] = []
+        self.calls: list[bool] = []
         self._record_error: Exception | None = None
         self._last_output, self._axis = None, 0
         self.is_pinned = self.ignoring = self.failed = False
@@ -307,22 +307,22 @@ class PassCollector:
     def _model_begins(self, module: nn.Module, args: Any, kwargs: Any = None) -> None:
         # A thread that began a call before the hooks were removed, and waited, still calls this one, but no longer with kwargs.
         if module is self._model and current_pass() == self._pass:
-            taken, nested = self._is_taken(module), any(self._calls)
-            self._calls.append(taken)
+            taken, nested = self._is_taken(module), any(self.calls)
+            self.calls.append(taken)
             if taken and not nested:
                 self._in_hook(lambda: self._start_pass(args, kwargs))
 
     def _model_ends(self, module: nn.Module, args: Any, kwargs: Any, output: Any = None) -> None:
-        if module is not self._model or current_pass() != self._pass or not self._calls:
+        if module is not self._model or current_pass() != self._pass or not self.calls:
             return
-        taken = self._calls.pop()
-        if taken and not any(self._calls) and not self.failed:
+        taken = self.calls.pop()
+        if taken and not any(self.calls) and not self.failed:
             self._in_hook(lambda: self._stop_pass(output))
 
     def _part_ends(self, module: nn.Module, args: Any, output: Any) -> None:
         """Remembers the output of a part, losses and metrics aside; the last is that of a model whose forward is not called."""
         batch, other = self._batch, current_pass() != self._pass
-        if batch is None or self._calls or self.ignoring or other or isinstance(module, _Loss):
+        if batch is None or self.calls or self.ignoring or other or isinstance(module, _Loss):
             return
         if any(batch.instances in tensor.shape for tensor in all_tensors([output])):
             self._last_output = output

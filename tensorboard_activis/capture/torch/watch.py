@@ -18,6 +18,7 @@ from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.torch.data.batch import Batch, map_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.forward_pass import Pass
+from tensorboard_activis.capture.torch.generation import Generation
 from tensorboard_activis.capture.torch.model.current_pass import current_pass, own_work, return_to
 from tensorboard_activis.capture.torch.model.eager_mode import eager_mode
 from tensorboard_activis.capture.torch.passes import PassCollector
@@ -34,6 +35,7 @@ class Watch:
     exception into the evaluation: what goes wrong costs the snapshot, and is said once (`strict=True` raises it).
 
     Arguments:
+        model: whose passes these are.
         collector: makes the collector of the passes.
         snapshot: of the evaluation.
         batches: how batches of trainers are read.
@@ -50,6 +52,7 @@ class Watch:
 
     def __init__(
         self,
+        model: torch.nn.Module,
         collector: Callable[["Watch"], PassCollector],
         snapshot: OpenSnapshot,
         batches: Batches,
@@ -65,6 +68,7 @@ class Watch:
         self._collector = collector(
             self
         )  # which refers to this watch weakly: hooks on the model must not keep it alive
+        self._generation = Generation(model, self._collector)
         self._finish, self._is_same_order = finish, is_same_order
         self._modes = ExitStack()
         self._outer = current_pass()
@@ -141,6 +145,7 @@ class Watch:
         """Begins to watch; the caller must call `close` whatever happens."""
         self.is_open = True
         self._modes.enter_context(eager_mode())
+        self._generation.attach()
         self._collector.attach()
 
     def close(self, error: BaseException | None = None) -> None:
@@ -208,17 +213,26 @@ class Watch:
 
     def _detach(self) -> None:
         self._collector.detach()
+        self._generation.detach()
         self._modes.close()
 
     def _publish(self) -> None:
         self._snapshot.complete()
         if not self._collector.evaluated and not self._is_distributed:
-            raise ActiVisError(
-                "The model made no forward pass in evaluation mode while it was watched"
-                + (", only in training mode: call model.eval() before." if self._collector.trained else ".")
-            )
-        self._finish(self, self._collector)
+            raise ActiVisError(self._nothing("The model made no forward pass in evaluation mode while it was watched."))
+        try:
+            self._finish(self, self._collector)
+        except ActiVisError as error:
+            if type(error) is not ActiVisError or not self._generation.happened or self._collector.evaluated:
+                raise
+            raise ActiVisError(self._nothing(str(error))) from error
         self._snapshot.publish()
+
+    def _nothing(self, what: str, otherwise: str = "") -> str:
+        """Says that no pass was taken, and why, as far as it is known."""
+        if self._collector.trained:
+            return f"{what} The model was in training mode: call model.eval() before."
+        return f"{what} {Generation.ADVICE if self._generation.happened else otherwise}".rstrip()
 
     def _batch(self, described: BatchMetadata, labels: Any, inputs: Any, outputs: Any) -> None:
         passes = self._collector.take()
@@ -234,12 +248,9 @@ class Watch:
         known = (labels, described.ids, described.texts, *columns.values())
         count = next((_count(each) for each in known if each is not None), None)
         if not passes:
-            why = (
-                "The model was in training mode: call model.eval() before."
-                if self._collector.trained
-                else "Call it after a forward pass of the logger's own model, in the thread of the watch."
-            )
-            raise ActiVisError(f"batch() came without a forward pass of the model before it. {why}")
+            otherwise = "Call it after a forward pass of the logger's own model, in the thread of the watch."
+            raise ActiVisError(self._nothing("batch() came without a forward pass of the model before it.", otherwise))
+        self._generation.happened = False
         sizes = [done.batch.instances for done in passes]
         if len(passes) > 1 and count is not None and set(sizes) == {count}:
             self._snapshot.note(

@@ -142,7 +142,7 @@ class TrainerWatch(Writer):
         labels = label_of(trainer, inputs)  # before the loss takes them out
         try:
             watched.begin(inputs)
-            result = _without_generation(trainer.model, watched, lambda: method(*args, **kwargs))
+            result = method(*args, **kwargs)
             watched.end(labels=labels)
         except BaseException as error:
             evaluation.error = error
@@ -318,21 +318,3 @@ class TrainerWatch(Writer):
 
 def _argument(name: str, position: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return kwargs.get(name, args[position] if len(args) > position else None)
-
-
-def _without_generation(model: Any, watched: Any, work: Callable[[], Any]) -> Any:
-    """Does the work; forward passes inside of the model's `generate` are not taken."""
-    generate, replaced = getattr(model, "generate", None), vars(model).get("generate")
-    if generate is None:
-        return work()
-
-    def ignored(*args: Any, **kwargs: Any) -> Any:
-        with watched.ignoring():
-            return generate(*args, **kwargs)
-
-    def end(failed: bool) -> None:
-        vars(model).pop("generate", None)
-        if replaced is not None:
-            vars(model)["generate"] = replaced
-
-    return bracketed(lambda: vars(model).update(generate=ignored), work, end)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorboard_activis.blobs import Blob, event_files, scan
+from tensorboard_activis.capture.replaced_methods import replace_method
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.metadata import RUN_DIRECTORY, SNAPSHOT_TAG
 from tensorboard_activis.stores.locations import location
@@ -87,29 +88,6 @@ def run_of_validate(directory: str, sets: Sequence[ValidationSet], step: int, fi
         if max(logged, default=-1) >= (step if path in fitted else step + 1):
             return os.path.join(directory, "validate")
     return directory
-
-
-def replace_method(module: Any, name: str, function: Any) -> Callable[[], None]:
-    """Calls a function in the place of a module's method, until it is taken back.
-
-    Of several callbacks on one module, each may take back its own in any order.
-
-    Returns:
-        Takes the function back; safe to call twice.
-    """
-    function.replaced = vars(module).get(name)  # that of a compiled module, say, or of another callback
-    function.taken_back = False
-    setattr(module, name, function)
-
-    def take_back() -> None:
-        function.taken_back = True
-        while getattr(top := vars(module).get(name), "taken_back", None) is True:
-            if top.replaced is None:
-                delattr(module, name)
-            else:
-                setattr(module, name, top.replaced)
-
-    return take_back
 
 
 class CheckpointStep:
