@@ -151,8 +151,9 @@ def parser() -> argparse.ArgumentParser:
         type=_kept,
         metavar="N",
         help="bound the disk, as the keyword keep=N does: at most N snapshots of each run, the first, the newest and others spread "
-        "over the run, keep the activations of single instances; of the others, summaries, metrics and findings stay. Not where "
-        "something is damaged or a logger is writing. It cannot be undone",
+        "over the run, keep the activations of single instances; of the others, summaries, metrics and findings stay. Snapshots of "
+        "at most 64 KiB of arrays, which have no file of their own, stay whole. Not where something is damaged or a "
+        "logger is writing. It cannot be undone",
     )
     command = commands.add_parser(
         "report",

@@ -92,9 +92,9 @@ class ReportOptions(TypedDict, total=False):
         alerts: one warning for the first finding of each kind.
         scalars: figures of up to 40 layers at each snapshot, for TensorBoard's own dashboards: `activis/dead_share/…`,
             `activis/rms/…`, `activis/effective_rank/…` and `activis/drift/…`.
-        keep: bounds the disk: when the run has more snapshots with large arrays than this, at least 2, those between are thinned:
-            they lose the activations of single instances, and keep summaries, metrics, findings and the columns of up to 131,072
-            instances. The first step, the newest, and others spread over the run stay whole. None: all do.
+        keep: bounds the disk: when the run has more snapshots with large arrays (over 64 KiB in all) than this, at least 2, those
+            between are thinned: they lose the activations of single instances, and keep summaries, metrics, findings and columns of
+            up to 131,072 instances. The first step, the newest, and others spread over the run stay whole. None: all do.
     """
 
     progress: bool | None

@@ -31,7 +31,11 @@ def thin_directory(directory: Location, keep: int, report: Report, say: Callable
         run, names = read_logged(directory), set(names_in(directory))
         chosen, before = to_thin(run, names, keep), _bytes(directory)
         if not chosen and not unneeded_tables(run, names):
-            say(f"  nothing to thin: {_whole(run, names)} steps keep the activations of instances, at most {keep} may")
+            small = sum(not one.arrays for one in run.current)
+            say(
+                f"  nothing to thin: {_whole(run, names):,} steps keep the activations of instances in files, at most {keep:,} may"
+                + (f"; {small:,} more are small and lie in the event file, where they stay" if small else "")
+            )
             return True
         arrays = [directory / name for one in chosen for name in one.arrays]
         say(

@@ -42,7 +42,7 @@ def test_it_says_what_it_frees_before_and_after(logs: Path, capsys: pytest.Captu
     assert int(found[2].replace(",", "")) == before
     assert f"thinned   5 snapshots: {before - after:,} bytes are free, {after:,} are left" in out
     assert out.index("thinning ") < out.index("thinned ")
-    assert "nothing to thin: 2 steps keep the activations of instances, at most 3 may" in out
+    assert "nothing to thin: 2 steps keep the activations of instances in files, at most 3 may\n" in out
     run = open_run(logs / "long")
     assert len(run.steps_with_instances) == 3
     assert run.steps == list(range(8))
