@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tensorboard_activis import open_run
+from tensorboard_activis.capture.torch.health.weights import gradient_squares
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.read.health import Health
 from tensorboard_activis.torch import ActiVisLogger
@@ -188,6 +189,20 @@ def test_a_closure_computes_gradients_inside_of_the_step(tmp_path: Path):
     health = open_run(tmp_path).health
     np.testing.assert_allclose(health.of("gradient_norm", "0"), norms, rtol=DIGITS)
     np.testing.assert_allclose(health.loss, losses, rtol=1e-5, atol=1e-5)
+
+
+def test_the_graph_of_gradients_is_not_kept():
+    layer = nn.Linear(3, 2)
+    parameters = list(layer.parameters())
+    found = torch.autograd.grad(layer(torch.ones(4, 3)).pow(3).sum(), parameters, create_graph=True)
+    for parameter, gradient in zip(parameters, found, strict=True):
+        parameter.grad = gradient
+    squares = gradient_squares(parameters, None)
+    assert squares is not None
+    assert not squares.requires_grad
+    expected = sum(float(gradient.detach().square().sum()) for gradient in found)
+    assert squares.item() == pytest.approx(expected, rel=1e-5)
+    layer.zero_grad()  # gradients that have a graph refer to their parameters
 
 
 def test_scaled_gradients_are_unscaled_and_a_skipped_step_is_none(tmp_path: Path):

@@ -16,7 +16,6 @@ from torch.optim.optimizer import (
 )
 
 from tensorboard_activis.capture.health import MOST_LAYERS, HealthLog, measures_of
-from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.torch.health.figures import FIGURES, LayerFigures
 from tensorboard_activis.capture.torch.health.routers import find_routers
 from tensorboard_activis.capture.torch.health.weights import gradient_squares, movement_squares, sample
@@ -207,9 +206,6 @@ class TrainingHealth:
             warn(f"ActiVis measures no training health. {SHARDED}")
             self.close()
             return
-        within(partial(self._add_gradients, optimizer), torch.no_grad())
-
-    def _add_gradients(self, optimizer: Optimizer) -> None:
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         scale = getattr(optimizer, "grad_scale", None)
         for name, parameters in self._parameters.items():
@@ -304,8 +300,11 @@ class _Hook:
         health = self._health()
         if health is None or not health.trains() or is_own_work():
             return
-        add = health.loss_of if self._figures is None else self._figures.add
-        within(partial(add, output), torch.no_grad())
+        # Not in `no_grad`: Ctrl-C in its `__exit__` would leave gradients off in the user's training.
+        if self._figures is not None:
+            self._figures.add(output)
+        else:
+            health.loss_of(output)
 
 
 def _before_step(weak: "weakref.ref[TrainingHealth]", optimizer: Optimizer, args: Any, kwargs: Any) -> Any:

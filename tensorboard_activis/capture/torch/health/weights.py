@@ -17,9 +17,9 @@ def gradient_squares(parameters: Sequence[torch.nn.Parameter], scale: torch.Tens
     """
     squares = []
     for parameter in parameters:
-        gradient = parameter.grad
-        if gradient is None:
+        if parameter.grad is None:
             continue
+        gradient = parameter.grad.detach()  # with `create_graph=True` it has a graph of its own
         values = gradient.coalesce().values() if gradient.is_sparse else gradient
         norm = torch.linalg.vector_norm(values, dtype=torch.float32)
         if scale is not None:

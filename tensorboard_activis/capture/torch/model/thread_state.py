@@ -49,15 +49,14 @@ class PassMode(TorchFunctionMode):
 
     def leave(self) -> None:
         """Sees no more, and leaves what an interrupt left above; safe to call twice."""
-        uninterrupted(self._leave)
+        if self._is_entered:
+            uninterrupted(self._leave)
 
     def _enter(self) -> None:
         self._is_entered = True
         self.__enter__()  # type: ignore[no-untyped-call]
 
     def _leave(self) -> None:
-        if not self._is_entered:
-            return
         self._is_entered = False
         _end_interrupted_calls()  # one of them may have taken this mode off the stack
         count = torch._C._len_torch_function_stack()
