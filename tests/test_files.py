@@ -46,5 +46,11 @@ def test_a_device_is_no_file() -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    assert missing("a") == "a is missing. It lay beside the event file; was the run copied without it?"
-    assert missing("a", "b") == "a, b are missing. They lay beside the event file; was the run copied without them?"
+    assert missing("a") == (
+        "a is missing. It belongs beside the event file. If the run was copied, copy it, too; what does not need it "
+        "can still be read."
+    )
+    assert missing("a", "b") == (
+        "a, b are missing. They belong beside the event file. If the run was copied, copy them, too; what does not need them can "
+        "still be read."
+    )

@@ -70,12 +70,12 @@ def _lines(report: Report, repair: bool) -> Iterator[str]:
     )
     for problem in report.problems:
         yield f"  damaged   {problem.where}: {problem.wrong}"
-        yield f"            can be had: {problem.recoverable}"
+        yield f"            can be read: {problem.recoverable}"
     if report.unverified:
         yield f"  note      {_count(report.unverified, 'file')} of arrays without checksums (written by an older version)"
     removed = repair and report.keep_reason is None
     for path in report.leftovers:
-        yield f"  {'removed ' if removed else 'leftover'}  {path.name}: a process was killed before it announced it"
+        yield f"  {'removed ' if removed else 'leftover'}  {path.name}: no event names it, because its process was killed"
     if report.leftovers and report.keep_reason:
         yield f"            {report.keep_reason}"
 

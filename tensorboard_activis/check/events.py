@@ -13,7 +13,7 @@ from tensorboard_activis.stores.path import Location
 _LEFT = {
     "unreadable": "Nothing of this file.",
     "damaged": "{} before it. TensorBoard reads no further in this file; others are not affected.",
-    "torn": "{} before it. The process that wrote it was killed in the middle of the next, which was never announced.",
+    "torn": "{} before it. The process that wrote it was killed while it wrote the next event, which is lost.",
     "undecodable": "Everything else in this file.",
     "newer": "Nothing of it here, and all of it with the newer version.",
 }

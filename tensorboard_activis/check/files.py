@@ -16,7 +16,7 @@ def check_file(path: Location, report: Report) -> bool:
     try:
         (_check_table if path.suffix == ".parquet" else _check_arrays)(path, report)
     except UnreadableError as error:
-        report.add(path.name, str(error), "Nothing of this file.")
+        report.add(path.name, str(error).removeprefix(f"{path.name} "), "Nothing of this file.")
     return len(report.problems) == problems
 
 

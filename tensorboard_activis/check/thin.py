@@ -45,7 +45,7 @@ def thin_directory(directory: Location, keep: int, report: Report, say: Callable
         try:
             done = thin_run(directory, run, keep, report=_progress(len(chosen)))
         except OSError as error:
-            say(f"  not all was thinned; what is there is whole: {error.strerror or error}")
+            say(f"  not everything was thinned: {error.strerror or error}. What is there is whole; try again later")
             return False
         after = _bytes(directory)
         say(f"  thinned   {len(done.steps):,} snapshots: {before - after:,} bytes are free, {after:,} are left")

@@ -99,8 +99,8 @@ class ArrayFile:
             raise UnreadableError(f"{self.name} has no tensor {name!r:.200}. {COPY_AGAIN}")
         if isinstance(tensor, str):
             raise UnreadableError(
-                f"{self.name} describes {name!r:.200} as {tensor}, which does not fit into its {self.header.size} bytes. "
-                f"{COPY_AGAIN}"
+                f"{self.name} is cut short or damaged: {name!r:.200}, which its header describes as {tensor}, does not fit into "
+                f"its {self.header.size:,} bytes. {COPY_AGAIN}"
             )
         return tensor
 
@@ -191,7 +191,7 @@ def _header(file: BinaryIO, name: str) -> Header:
         head = file.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else -1
         if not 2 <= length <= min(_MAX_HEADER, size - 8):
-            raise UnreadableError(f"{name} is not a complete safetensors file ({size} bytes). {COPY_AGAIN}")
+            raise UnreadableError(f"{name} is not a complete safetensors file ({size:,} bytes). {COPY_AGAIN}")
         entries = json.loads(file.read(length))
     except OSError as error:
         raise UnreadableError(f"{name} cannot be read: {error.strerror or error}.") from error

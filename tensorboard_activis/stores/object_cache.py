@@ -11,6 +11,7 @@ from typing import IO
 
 from tensorboard_activis.errors import warn
 from tensorboard_activis.printable import visible
+from tensorboard_activis.private_cache import VARIABLE as CACHE_VARIABLE
 from tensorboard_activis.private_cache import cache_directory, check_private
 from tensorboard_activis.stores.cached_object import CachedObject
 from tensorboard_activis.stores.path import StorePath
@@ -54,7 +55,11 @@ class ObjectCache:
                     os.utime(file.fileno())
                 return file
             except OSError as error:
-                logger.warning("What is read from a store is not kept on disk: %s.", visible(str(error)))
+                logger.warning(
+                    "What is read from a store is not kept for the next time: %s. Name another directory in %s.",
+                    visible(str(error)),
+                    CACHE_VARIABLE,
+                )
                 self._directory = None
         return tempfile.TemporaryFile(prefix="activis-", buffering=0)
 

@@ -235,7 +235,7 @@ def test_damage_is_said_with_what_is_left(
     before = content_of(run)
     assert run_check(run.parent.parent, repair=True) == 1
     out = capsys.readouterr().out
-    assert re.search(rf"  damaged   .*{wrong}.*\n            can be had: .*{left}", out), out
+    assert re.search(rf"  damaged   .*{wrong}.*\n            can be read: .*{left}", out), out
     assert "2 runs checked: 1 damaged." in out
     assert re.search(r"whole/activis: 1 whole snapshot, \d files, [\d,]+ bytes\n(?!  damaged)", out)
     assert {name: content for name, content in content_of(run).items() if name in before} == before
@@ -291,7 +291,7 @@ def test_leftovers_are_named_and_removed_on_demand_only(run: Path, capsys: pytes
     left = leave(run)
     assert run_check(run) == 0
     out = capsys.readouterr().out
-    assert f"  leftover  {LEFT}: a process was killed before it announced it" in out
+    assert f"  leftover  {LEFT}: no event names it, because its process was killed" in out
     assert "--repair removes them" in out
     assert all(path.exists() for path in left)
     assert run_check(run, repair=True) == 0

@@ -203,13 +203,13 @@ def truncated_header(directory: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
 
-@case("which does not fit into its")
+@case("does not fit into its")
 def truncated_arrays(directory: Path) -> None:
     path = _one(directory, "step-0000000002-*")
     path.write_bytes(path.read_bytes()[:-50])
 
 
-@case("which does not fit into its")
+@case("does not fit into its")
 def lying_header(directory: Path) -> None:
     path = _one(directory, "step-0000000002-*")
     content = path.read_bytes()
