@@ -149,6 +149,6 @@ def missing(*names: str) -> str:
     one = len(names) == 1
     are, they, them = ("is", "It belongs", "it") if one else ("are", "They belong", "them")
     return (
-        f"{', '.join(names)} {are} missing. {they} beside the event file. If the run was copied, copy {them}, too; what does not need "
-        f"{them} can still be read."
+        f"{', '.join(names)} {are} missing. {they} beside the event file. If the run was copied, copy {them}, too; "
+        f"what does not need {them} can still be read."
     )
