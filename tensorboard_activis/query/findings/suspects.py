@@ -11,6 +11,7 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.arithmetic.blocks import SCRATCH
 from tensorboard_activis.query.arithmetic.halffloat import not_finite
 from tensorboard_activis.query.findings.finding import Finding, counted, percent
+from tensorboard_activis.query.findings.label_noise import wrong_probabilities
 from tensorboard_activis.query.findings.outcomes import outcomes
 from tensorboard_activis.query.findings.remembered import is_thinned, remembered_suspects
 from tensorboard_activis.query.findings.steps import first_step
@@ -24,6 +25,8 @@ NEIGHBOURS = 10
 LEAST_DISAGREE = 0.9
 #: How many of them must have the class that the network says, and how many more for each that has the label itself.
 LEAST_AGREE, MORE_AGREE = 6, 3
+#: How probably the label must be wrong.
+LEAST_PROBABLE = 0.9
 #: Instances whose neighbours are looked for, those of the clearest scores.
 MOST_ASKED = 500
 #: Labels that are followed over the steps, the clearest; and steps that are looked back at.
@@ -39,7 +42,8 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     """Kept instances of the last snapshot whose label both the network and their neighbours contradict, as one finding.
 
     The network contradicts a label where the score of another class is at least the mean score that the instances of that class
-    have for it (confident learning); the neighbours, in the last layer before the scores, where nine of the ten nearest have
+    have for it (confident learning), and where the label is wrong with a probability of at least .9
+    (`findings.label_noise`); the neighbours, in the last layer before the scores, where nine of the ten nearest have
     other labels, and six that class, or nine where one has the label itself.
 
     Arguments:
@@ -51,9 +55,11 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
         return []
     labels = labels[: last.record.sample_size]
     suggested, margins = _contradicted(last, labels)
-    asked = np.flatnonzero(suggested >= 0)
     layer = last_layer(last)
-    if not asked.size or layer is None or asked.size > _MOST_SHARE * labels.size:
+    if layer is None or int((suggested >= 0).sum()) > _MOST_SHARE * labels.size:
+        return []
+    asked = _probably_wrong(last, labels, suggested)
+    if not asked.size:
         return []
     asked = asked[np.argsort(-margins[asked], kind="stable")]
     said = f" Of {asked.size:,} such, the clearest {MOST_ASKED} were looked at." if asked.size > MOST_ASKED else ""
@@ -69,9 +75,10 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
             kind="label-suspect",
             title=f"{counted(flagged.size, 'label')} to look at",
             sentence=f"Of {labels.size:,} instances the network contradicts the {'labels' if flagged.size > 1 else 'label'} of "
-            f"{flagged.size:,}, and so do at least {LEAST_DISAGREE * NEIGHBOURS:.0f} of their {NEIGHBOURS} nearest neighbours in "
-            f"{layer}; the clearest is {identifier(last, first)}, labelled {names[0]}, which looks like {names[1]}.{said}"
-            f"{_often_wrong(last)}",
+            f"{flagged.size:,} (wrong with a probability of at least {LEAST_PROBABLE:g}), and so do at least "
+            f"{LEAST_DISAGREE * NEIGHBOURS:.0f} of their {NEIGHBOURS} nearest neighbours in {layer}; the clearest is "
+            f"{identifier(last, first)}, labelled {names[0]}, which looks like {names[1]}.{said}"
+            f"{_often_wrong(last, flagged.size)}",
             strength=float(np.clip(margins[flagged].mean(), 0, 1)),
             layer=layer,
             instances=tuple(flagged.tolist()),
@@ -80,15 +87,14 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     ]
 
 
-def _often_wrong(snapshot: SnapshotReader) -> str:
+def _often_wrong(snapshot: SnapshotReader, listed: int) -> str:
     """How often the network is wrong, as a sentence, where that is often; else empty."""
     judged = outcomes(snapshot)
     share = float(judged.errors.mean()) if judged is not None and judged.errors.size else 0.0
-    return (
-        f" It is wrong in {percent(share)} %, so that some of these are errors of its own."
-        if share >= _OFTEN_WRONG
-        else ""
-    )
+    if share < _OFTEN_WRONG:
+        return ""
+    which = "some of these may be errors" if listed > 1 else "this may be an error"
+    return f" It is wrong in {percent(share)} %, so that {which} of its own."
 
 
 def _still_suspect(snapshot: SnapshotReader, last: SnapshotReader, flagged: np.ndarray) -> bool:
@@ -105,7 +111,7 @@ def _still_suspect(snapshot: SnapshotReader, last: SnapshotReader, flagged: np.n
     if is_thinned(snapshot):
         return 2 * int(np.isin(here, remembered_suspects(snapshot)).sum()) >= flagged.size
     suggested, _ = _contradicted(snapshot, labels)
-    asked = here[suggested[here] >= 0]
+    asked = np.intersect1d(here, _probably_wrong(snapshot, labels, suggested))
     if 2 * asked.size < flagged.size:
         return False
     near = nearest(snapshot.activations(layer)[: labels.size], asked, NEIGHBOURS)
@@ -122,7 +128,7 @@ def contradicted(snapshot: SnapshotReader) -> np.ndarray | None:
         return None
     labels = labels[: snapshot.record.sample_size]
     suggested, _ = _contradicted(snapshot, labels)
-    asked = np.flatnonzero(suggested >= 0)
+    asked = _probably_wrong(snapshot, labels, suggested)
     near = nearest(snapshot.activations(layer)[: labels.size], asked, NEIGHBOURS)
     rows: np.ndarray = asked[_neighbours_contradict(labels, near, asked, suggested)]
     return rows
@@ -166,6 +172,22 @@ def _contradicted(snapshot: SnapshotReader, labels: np.ndarray) -> tuple[np.ndar
     best, score = classes[rows, highest], ranked[rows, highest]
     contradicted = known & np.isfinite(score) & (best != labels) & (score > own)
     return np.where(contradicted, best, -1), np.where(contradicted, score - own, 0.0)
+
+
+def _probably_wrong(snapshot: SnapshotReader, labels: np.ndarray, suggested: np.ndarray) -> np.ndarray:
+    """Indices of the contradicted labels that are wrong with a probability of at least .9, ascending. Raises UnreadableError."""
+    contradicted = suggested >= 0
+    if not contradicted.any():
+        return np.zeros(0, int)
+    own = snapshot.column("label_score")[: labels.size].astype(np.float64)
+    scores = snapshot.column("top_scores")[: labels.size].astype(np.float64)
+    known = np.flatnonzero((labels >= 0) & np.isfinite(own) & np.isfinite(scores).all(axis=1))
+    classes = max(
+        len(snapshot.record.class_names), highest_class(labels) + 1, int(suggested.max()) + 1, scores.shape[1]
+    )
+    wrong = np.zeros(labels.size)
+    wrong[known] = wrong_probabilities(own[known], scores[known], classes)
+    return np.flatnonzero(contradicted & (wrong >= LEAST_PROBABLE))
 
 
 def last_layer(snapshot: SnapshotReader) -> str | None:

@@ -41,7 +41,7 @@ def test_wrong_labels(tmp_path: Path) -> None:
     ids = run.latest.instances.column("id").to_numpy()[list(found.instances)]
     wrong = np.flatnonzero(labels != truth)
     assert set(ids) <= set(wrong)
-    assert len(ids) >= 0.8 * len(wrong)
+    assert len(ids) >= 0.7 * len(wrong)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     margins = shares[ids].max(axis=1) - shares[ids, labels[ids]]
     assert (np.diff(margins) <= 1e-3).all()  # the clearest first; scores are stored in 16 bits

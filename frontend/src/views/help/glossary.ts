@@ -188,8 +188,8 @@ export const GLOSSARY: Record<TermName, Entry> = {
     short:
       "Instances whose label the model contradicts, and so do their nearest neighbours. A list to look at, not a verdict.",
     more:
-      "The model is surer of the other class than it is of that class's own instances on average (confident " +
-      "learning), and at least nine of the ten nearest neighbours have other labels.",
+      "The label is wrong with a probability of 0.9 or more, by how often the model is as sure and wrong, and at least " +
+      "nine of the ten nearest neighbours have other labels.",
   },
   loss: {
     title: "loss",
