@@ -124,7 +124,7 @@ def test_a_brush_writes_a_range(board: str, open_tab: OpenTab, page: Page, runs:
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """300 instances with a hundred user columns, of which one has a value per instance."""
+    """300 instances with a hundred user columns, of which one has a value per instance; beside it `other`, with five."""
     log_dir = tmp_path_factory.mktemp("wide")
     random = np.random.default_rng(0)
     columns: dict = {f"feature {index}": random.normal(size=300).tolist() for index in range(98)}
@@ -132,7 +132,10 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
         "file": [f"photo-{index}.png" for index in range(300)],
         "site": random.choice(list("ABC"), 300).tolist(),
     }
-    write_run(log_dir / "logs" / "wide", small_data(300), columns=columns)
+    data = small_data(300)
+    others = {f"measure {index}": random.normal(size=300).tolist() for index in range(4)}
+    write_run(log_dir / "logs" / "other", data, columns=others | {"site": random.choice(list("DE"), 300).tolist()})
+    write_run(log_dir / "logs" / "wide", data, columns=columns)
     with tensorboard(f"--logdir={log_dir / 'logs'}") as address:
         yield log_dir / "logs" / "wide", address
 
@@ -166,6 +169,42 @@ def test_of_a_hundred_columns_the_others_are_searched(wide: tuple[Path, str], op
     expect(facets.get_by_role("button", name="file photo")).to_have_count(11)
     facets.get_by_role("button", name="file photo-290.png").click()
     expect(box(tab)).to_have_value('site == "B" and file == "photo-290.png"')
+
+
+def test_each_run_is_asked_for_its_own_columns(wide: tuple[Path, str], open_tab: OpenTab) -> None:
+    """To and fro between two runs while columns and values are searched. Answers of 400 and more fail the test."""
+    run, board = wide
+    tab = open_tab(board)
+    facets = opened(tab)
+    search = facets.get_by_role("textbox", name="Search the columns")
+
+    def go(name: str) -> None:
+        tab.get_by_role("button", name="Run: ").click()
+        tab.get_by_role("option", name=name).click()
+        expect(tab.get_by_role("button", name=f"Run: {name}")).to_be_visible()
+
+    expect(tab.get_by_role("button", name="Run: wide")).to_be_visible()
+    search.fill("file")
+    facets.get_by_role("textbox", name="Search the values of file").fill("TO-29")
+    expect(facets.get_by_role("button", name="file photo")).to_have_count(11)
+    go("other")
+    expect(facets.get_by_text("No column has that name.")).to_be_visible()
+    expect(search).to_have_value("file")
+    search.fill("measure")
+    expect(facets.locator(".facet-head b")).to_have_text([f"measure {index}" for index in range(4)])
+    go("wide")
+    expect(facets.get_by_text("No column has that name.")).to_be_visible()
+    search.fill("site")
+    for name in ("wide", "other"):
+        if name == "other":
+            go(name)
+        sites = open_run(run.parent / name).latest.instances["site"].to_pylist()
+        labels = facets.get_by_role("button", name=re.compile("^site [A-E]:"))
+        expect(labels).to_have_count(len(set(sites)))
+        for site in sorted(set(sites)):
+            button = facets.get_by_role("button", name=f"site {site}:")
+            expect(button).to_have_accessible_name(f"site {site}: {sites.count(site)} instances")
+    expect(facets.get_by_role("alert")).to_have_count(0)
 
 
 def test_nothing_is_asked_for_what_is_incomplete(board: str, open_tab: OpenTab, page: Page) -> None:

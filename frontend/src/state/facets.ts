@@ -1,6 +1,6 @@
 /** The facets: how columns are distributed over all kept instances, and over those of the typed expression. */
 
-import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import type { FacetQuery, SnapshotRef } from "../api/source";
 import type { Facets } from "../api/types";
 import { currentSource, shownSnapshot } from "./data";
@@ -9,7 +9,8 @@ import { Requests, type Resource, resource } from "./loads";
 import { shownExpression, typedLacks } from "./typed";
 import { expression } from "./view";
 
-type Query = SnapshotRef & FacetQuery;
+/** `find`: instead of columns, what their names contain. */
+type Query = SnapshotRef & FacetQuery & { find?: string };
 
 /** As many as the server gives by itself. */
 const MOST = 8;
@@ -19,39 +20,39 @@ export const columnSearch = signal("");
 /** What is typed to find values, by column. */
 export const valueSearch = signal<ReadonlyMap<string, string>>(new Map());
 
-const requests = new Requests(
-  ({ run, step, ...query }: Query, abort): Promise<Facets> => currentSource().facets({ run, step }, query, abort),
-  64,
-);
+/** The columns of the snapshot that was asked last. */
+let known: SnapshotRef & { names: readonly string[] } = { run: "", step: 0, names: [] };
 
-/** Names of all columns, as the newest answer has them. */
-let names: readonly string[] = [];
+const requests = new Requests(async ({ run, step, find, ...query }: Query, abort): Promise<Facets> => {
+  const ask = async (of: FacetQuery): Promise<Facets> => {
+    const answer = await currentSource().facets({ run, step }, of, abort);
+    known = { run, step, names: answer.names };
+    return answer;
+  };
+  if (!find) return ask(query);
+  const names = known.run === run && known.step === step ? known.names : (await ask({})).names;
+  return ask({ ...query, columns: names.filter((name) => name.toLowerCase().includes(find)).slice(0, MOST) });
+}, 64);
 
-const facetQuery = (query: FacetQuery): Query | null =>
-  shownSnapshot.value && {
-    ...shownSnapshot.value,
+const facetQuery = (query: Partial<Query>, at: SnapshotRef | null): Query | null =>
+  at && {
+    run: at.run,
+    step: at.step,
     ...(shownExpression.value !== "" && { expression: shownExpression.value }),
     ...query,
   };
 
 /** The columns shown: the first ones, or those whose names contain what is typed. */
 export const facets: Resource<Query, Facets> = resource(() => {
-  const wanted = columnSearch.value.trim().toLowerCase();
-  if (wanted === "") return facetQuery({});
-  return facetQuery({ columns: names.filter((name) => name.toLowerCase().includes(wanted)).slice(0, MOST) });
+  const find = columnSearch.value.trim().toLowerCase();
+  return facetQuery(find === "" ? {} : { find }, shownSnapshot.value);
 }, requests);
 
-/** All columns that can be searched for. */
-export const columnNames: ReadonlySignal<readonly string[]> = computed(() => {
-  names = facets.value.value?.names ?? names;
-  return names;
-});
-
-/** Values of one column that contain what is typed there. */
+/** Values of one column that contain what is typed there, of the snapshot whose facets are shown. */
 export const foundValues = (column: string): Resource<Query, Facets> =>
   resource(() => {
     const search = valueSearch.value.get(column)?.trim() ?? "";
-    return search === "" ? null : facetQuery({ columns: [column], search });
+    return search === "" ? null : facetQuery({ columns: [column], search }, facets.value.query);
   }, requests);
 
 export function searchValues(column: string, text: string): void {

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import type { Facet } from "../../api/types";
 import { count, integer } from "../../draw/format";
 import { noun } from "../../state/derived";
-import { choose, chosenIn, columnNames, columnSearch, facets } from "../../state/facets";
+import { choose, chosenIn, columnSearch, facets } from "../../state/facets";
 import { FACETS } from "../../state/panes";
 import { shownExpression } from "../../state/typed";
 import { IconButton } from "../controls/Icon";
@@ -40,13 +40,13 @@ export function Facets(): JSX.Element {
                   )}
                 </div>
               )}
-              {columnNames.value.length > (value?.columns.length ?? 0) || columnSearch.value !== "" ? (
+              {columnSearch.value !== "" || (value && value.names.length > value.columns.length) ? (
                 <input
                   class="facet-search"
                   type="text"
                   spellcheck={false}
                   aria-label="Search the columns"
-                  placeholder={count(columnNames.value.length, "column")}
+                  placeholder={count(value?.names.length ?? 0, "column")}
                   value={columnSearch.value}
                   onInput={(event) => (columnSearch.value = event.currentTarget.value)}
                   onKeyDown={(event) => {
