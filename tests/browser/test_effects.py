@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, link
-from tests.browser.reading import elements
+from tests.browser.reading import elements, eventually, rectangle
 from tests.browser.test_detail import Truth, numbers, read, regressed, section
 from tests.browser.test_tour import FIRST, SECOND, layer
 from tests.torch.effects import Cnn, images, logged, margin
@@ -114,7 +115,29 @@ def test_the_drawer_of_a_subset_lists_the_neurons_behind_its_errors(board: str, 
         if right.any():
             np.testing.assert_allclose(found[2], truth.values[right, neuron].mean(), rtol=0.02, atol=0.02)
     expect(behind.locator(".effect-estimated")).to_have_count(len(lines))
-    expect(tab.locator(".detail-errors")).to_contain_text("ridge of the logits, R²")
+    expect(tab.locator(".detail-errors")).to_contain_text("ridge, R²")
+
+
+@pytest.mark.parametrize("name", [LAYER, "stem"])
+def test_all_of_the_legend_is_seen_in_a_narrow_window(
+    board: str, open_tab: OpenTab, page: Page, runs: Path, name: str
+) -> None:
+    """Whether the estimate is reliable or not."""
+    truth = read(runs / FIRST, name)
+    r2, _ = regressed(truth.values, truth.logits)
+    page.set_viewport_size({"width": 1024, "height": 768})
+    selection = {"kind": "subset", "key": "s:8"}
+    tab = open_tab(board, link(run=FIRST, step="60", layers=[name], detail=name, selection=selection))
+    estimate = drawer(tab).locator(".detail-errors .detail-estimate")
+    expect(estimate).to_have_text(f"{'ridge' if r2 >= 0.95 else 'unreliable'}, R² {r2:.3f}")
+
+    def is_seen() -> None:
+        words, around = rectangle(estimate), rectangle(drawer(tab))
+        assert words["y"] + words["height"] <= around["y"] + around["height"]
+        assert words["x"] + words["width"] <= around["x"] + around["width"]
+        assert words["height"] < 24, "one line"
+
+    eventually(estimate, is_seen)
 
 
 def test_an_estimate_that_fits_badly_says_so(board: str, open_tab: OpenTab, runs: Path) -> None:
@@ -129,7 +152,7 @@ def test_an_estimate_that_fits_badly_says_so(board: str, open_tab: OpenTab, runs
     head = layer(tab, name).locator(".matrix-effect .accent").first
     expect(head).to_contain_text(f"R² {r2:.2f}")
     expect(drawer(tab).locator(".detail-estimate")).to_contain_text(f"R² {r2:.3f}")
-    expect(drawer(tab).locator(".detail-estimate")).to_contain_text("unreliable here")
+    expect(drawer(tab).locator(".detail-estimate")).to_have_text(f"unreliable, R² {r2:.3f}")
 
 
 def test_what_was_tried_is_said_to_be_tried(tmp_path: Path, open_tab: OpenTab) -> None:

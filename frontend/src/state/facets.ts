@@ -9,8 +9,8 @@ import { Requests, type Resource, resource } from "./loads";
 import { shownExpression, typedLacks } from "./typed";
 import { expression } from "./view";
 
-/** `find`: instead of columns, what their names contain. */
-type Query = SnapshotRef & FacetQuery & { find?: string };
+/** `find`: instead of columns, what their names contain; empty for those that are named, or the first ones. */
+type Query = SnapshotRef & FacetQuery & { find: string };
 
 /** As many as the server gives by itself. */
 const MOST = 8;
@@ -34,25 +34,23 @@ const requests = new Requests(async ({ run, step, find, ...query }: Query, abort
   return ask({ ...query, columns: names.filter((name) => name.toLowerCase().includes(find)).slice(0, MOST) });
 }, 64);
 
-const facetQuery = (query: Partial<Query>, at: SnapshotRef | null): Query | null =>
-  at && {
-    run: at.run,
-    step: at.step,
-    ...(shownExpression.value !== "" && { expression: shownExpression.value }),
-    ...query,
-  };
-
 /** The columns shown: the first ones, or those whose names contain what is typed. */
 export const facets: Resource<Query, Facets> = resource(() => {
-  const find = columnSearch.value.trim().toLowerCase();
-  return facetQuery(find === "" ? {} : { find }, shownSnapshot.value);
+  const expression = shownExpression.value;
+  return (
+    shownSnapshot.value && {
+      ...shownSnapshot.value,
+      ...(expression !== "" && { expression }),
+      find: columnSearch.value.trim().toLowerCase(),
+    }
+  );
 }, requests);
 
-/** Values of one column that contain what is typed there, of the snapshot whose facets are shown. */
+/** Values of one column that contain what is typed there, beside the facets shown. */
 export const foundValues = (column: string): Resource<Query, Facets> =>
   resource(() => {
-    const search = valueSearch.value.get(column)?.trim() ?? "";
-    return search === "" ? null : facetQuery({ columns: [column], search }, facets.value.query);
+    const [search, shown] = [valueSearch.value.get(column)?.trim(), facets.value.query];
+    return search && shown ? { ...shown, find: "", columns: [column], search } : null;
   }, requests);
 
 export function searchValues(column: string, text: string): void {

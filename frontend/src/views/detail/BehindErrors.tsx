@@ -23,7 +23,8 @@ export function BehindErrors({
   row: RowKey;
   layer: string;
 }): JSX.Element {
-  const shown = neurons.slice(0, Math.max(3, mostLines() - 1));
+  // A legend that says of how many errors it is has two lines.
+  const shown = neurons.slice(0, Math.max(3, mostLines() - (n < wrong ? 2 : 1)));
   const colours: [string, string] = [tokens.value.accent, subsetColour(row)];
   const axis = axisOver(
     shown.flatMap(({ own, right }) => [own, right ?? own].flatMap(({ mean, std }) => [mean - std, mean + std])),

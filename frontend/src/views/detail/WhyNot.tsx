@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import type { ClassContrast, ContrastNeuron, Estimate } from "../../api/types";
 import { classColour } from "../../draw/classes";
-import { fixed, integer, signed } from "../../draw/format";
+import { fixed, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { snapshot } from "../../state/data";
 import { shortOf } from "../../state/derived";
@@ -89,17 +89,20 @@ export function Together({ contrast: { own, together, estimate } }: { contrast: 
 const NUMBERS = ["none", "one", "two", "three", "four", "five"];
 
 /** How effects were obtained, in a few words, all of them where it is pointed at, and a warning where they say little. */
-export function EstimateWords({ estimate: { method, reliable, words, r2, n } }: { estimate: Estimate }): JSX.Element {
+export function EstimateWords({ estimate: { method, reliable, words, r2 } }: { estimate: Estimate }): JSX.Element {
   return (
-    <span class="caption detail-estimate" title={method === "none" ? undefined : words}>
-      {method === "regression" && !reliable && <b class="accent">unreliable here · </b>}
-      {method === "none"
-        ? words
-        : method === "regression"
-          ? `ridge of the logits, R² ${fixed(r2, 3)}, n ${integer(n)}`
-          : method === "tried"
-            ? "tried in the model while logging"
-            : "gradients of the margin"}
+    <span class="caption detail-estimate" title={words}>
+      {method === "none" ? (
+        words
+      ) : method === "regression" ? (
+        <>
+          {reliable ? "ridge" : <b class="accent">unreliable</b>}, R² {fixed(r2, 3)}
+        </>
+      ) : method === "tried" ? (
+        "tried in the model while logging"
+      ) : (
+        "gradients"
+      )}
     </span>
   );
 }
