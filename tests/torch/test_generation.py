@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,31 @@ def test_an_evaluation_by_parts_of_the_model_that_generates_as_well(tmp_path: Pa
         watched.close()
     for layer in ("part.conv", "part.fc"):
         check(open_run(tmp_path).latest, model, layer, *data)
+
+
+def test_a_method_that_yields_what_it_generates(tmp_path: Path, data: Data) -> None:
+    """Its passes are made between those of the evaluation."""
+
+    class Streaming(Generating):
+        @torch.no_grad()
+        def generate(self, x: torch.Tensor, *, steps: int = 3) -> Any:
+            for _ in range(steps):
+                yield self(2 * x).argmax(1)
+
+    model = Streaming().eval()
+    with torch.no_grad():
+        expected = model(2 * data[0]).argmax(1)
+    with ActiVisLogger(tmp_path, model, layers=["fc"], strict=True) as logger, torch.no_grad():
+        with logger.watch(1) as watched:
+            stream = model.generate(data[0], steps=5)
+            for x, y in chunks(data, 9):
+                model(x)
+                assert torch.equal(next(stream), expected)
+                watched.batch(labels=y)
+        assert list(stream) == []
+        with pytest.raises(ActiVisError, match=re.escape(ADVICE)):
+            watched_by(logger, model, lambda model, watched, data: list(model.generate(data[0])), data)
+    check(open_run(tmp_path).latest, model, "fc", *data)
 
 
 def test_what_the_forward_pass_generates_belongs_to_it(tmp_path: Path, data: Data) -> None:

@@ -2,7 +2,8 @@
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import GeneratorType
 from typing import Any
 
 from torch import nn
@@ -57,7 +58,17 @@ class Generation:
         if collector.ignoring or any(collector.calls) or current_pass() != self._pass:
             return generate()
         self.happened = True
-        return bracketed(collector.pause, generate, lambda failed: collector.resume())
+        result = bracketed(collector.pause, generate, lambda failed: collector.resume())
+        return self._in_steps(result) if isinstance(result, GeneratorType) else result
+
+    def _in_steps(self, generator: Iterator[Any]) -> Iterator[Any]:
+        """The same of a method that yields: it runs when it is asked for the next."""
+        while True:
+            try:
+                value = self.run(lambda: next(generator))
+            except StopIteration:
+                return
+            yield value
 
 
 class _Generate:
