@@ -19,9 +19,7 @@ from tensorboard_activis.stores.object_store import ObjectStatus
 from tensorboard_activis.stores.path import Location, StorePath
 
 #: What to do about a file of a run that is not as it was written.
-COPY_AGAIN = "Copy it again from where the run was logged; what does not need it can still be read."
-#: What to do about an event file that is damaged at some place.
-COPY_EVENTS = "Copy the file again from where the run was logged."
+COPY_AGAIN = "Copy it again from where the run was logged."
 
 #: Of a file on a disk or of an object in a store.
 FileStatus: TypeAlias = os.stat_result | ObjectStatus
@@ -146,9 +144,5 @@ def make_own_directory(path: Location) -> None:
 
 def missing(*names: str) -> str:
     """The message about files that an event names and that do not exist."""
-    one = len(names) == 1
-    are, they, them = ("is", "It belongs", "it") if one else ("are", "They belong", "them")
-    return (
-        f"{', '.join(names)} {are} missing. {they} beside the event file. If the run was copied, copy {them}, too; "
-        f"what does not need {them} can still be read."
-    )
+    are, they, them = ("is", "It belongs", "it") if len(names) == 1 else ("are", "They belong", "them")
+    return f"{', '.join(names)} {are} missing. {they} beside the event file: if the run was copied, copy {them}, too."

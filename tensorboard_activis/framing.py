@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from tensorboard_activis.files import COPY_EVENTS
+from tensorboard_activis.files import COPY_AGAIN
 
 #: Bytes: a record that claims to be longer is damaged.
 MAX_RECORD = 1 << 30
@@ -24,7 +24,7 @@ class DamagedRecordError(Exception):
     """
 
     def __init__(self, position: int) -> None:
-        super().__init__(f"damaged at byte {position:,}; what follows cannot be read. {COPY_EVENTS}")
+        super().__init__(f"damaged at byte {position:,}; what follows cannot be read. {COPY_AGAIN}")
         self.position = position
 
 

@@ -46,11 +46,6 @@ def test_a_device_is_no_file() -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    assert missing("a") == (
-        "a is missing. It belongs beside the event file. If the run was copied, copy it, too; what does not need it "
-        "can still be read."
-    )
-    assert missing("a", "b") == (
-        "a, b are missing. They belong beside the event file. If the run was copied, copy them, too; what does not need them can "
-        "still be read."
-    )
+    assert missing("a") == "a is missing. It belongs beside the event file: if the run was copied, copy it, too."
+    said = "a, b are missing. They belong beside the event file: if the run was copied, copy them, too."
+    assert missing("a", "b") == said

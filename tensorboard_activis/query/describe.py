@@ -13,6 +13,7 @@ from tensorboard_activis.query.instances.content import ContentKind, describe_co
 from tensorboard_activis.query.instances.kinds import ColumnInfo, describe_columns
 from tensorboard_activis.query.matrix import strips
 from tensorboard_activis.query.matrix.statistic import STATISTIC_INFOS, StatisticInfo
+from tensorboard_activis.read.arrays import listed
 from tensorboard_activis.read.snapshot import SnapshotReader, once_per_snapshot
 from tensorboard_activis.read.thinned import keep_of, thinned_text
 
@@ -153,16 +154,18 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
     """What a snapshot holds. Damage is listed under `problems`, never raised."""
     record, remains = snapshot.record, snapshot.remains
     thinned = () if remains is None else (thinned_text(f"step {record.step}", keep_of(remains)),)
-    problems: list[str] = []
+    lost: dict[str, list[str]] = {}  # what cannot be shown, by its cause: one missing file is behind many layers
     content, ink, columns = None, False, Records(ColumnInfo)
     try:
         content, ink, columns = _describe_instances(snapshot)
     except ActiVisError as error:
-        problems.append(f"Instances cannot be shown: {error}")
+        lost[str(error)] = ["Instances"]
     layers = Records(
         LayerInfo, (describe_layer(snapshot, layer, is_thinned=remains is not None) for layer in record.layers)
     )
-    problems += [f"Layer {layer.name}: {layer.problem}" for layer in layers if layer.problem]
+    for layer in layers:
+        if layer.problem:
+            lost.setdefault(layer.problem, []).append(layer.name)
     return SnapshotInfo(
         run=run,
         step=record.step,
@@ -184,7 +187,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
         statistics=STATISTIC_INFOS,
         depth=record.depth is not None and remains is None,
         notes=(*thinned, *record.notes),
-        problems=tuple(problems),
+        problems=tuple(f"{listed(names)} cannot be shown: {cause}" for cause, names in lost.items()),
     )
 
 

@@ -99,5 +99,5 @@ def _opened(directory: Location, array: schema.Array, files_by_name: ArrayFiles)
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first four file names, and how many more there are, for an error message."""
+    """The first four names, and how many more there are, for an error message."""
     return ", ".join(names[:4]) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")

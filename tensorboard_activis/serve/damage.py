@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tensorboard_activis.blobs import event_files
-from tensorboard_activis.files import COPY_EVENTS, open_own
+from tensorboard_activis.files import COPY_AGAIN, open_own
 from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
 from tensorboard_activis.stores.path import Location
 
@@ -81,5 +81,5 @@ class DamageWatch:
 def _damaged(path: Location, at: int) -> str:
     return (
         f"{path.name} is damaged at byte {at:,}: TensorBoard cannot read what follows, so later snapshots may be missing. "
-        f"{COPY_EVENTS}"
+        f"{COPY_AGAIN}"
     )
