@@ -96,7 +96,7 @@ FRAMEWORK_ROOMS = {
     "torch/model": set(),
     "torch/distributed": set(),
     "torch/data": {"torch/model", "torch/distributed"},
-    "torch/attention": set(),
+    "torch/attention": {"torch/model"},
     "torch/graph": {"torch/model", "torch/attention"},
     "torch/depth": {"torch/model", "torch/data", "torch/graph"},
     "torch/hugging_face": {"torch/data", "torch/distributed"},

@@ -29,6 +29,15 @@ class AtSwitches(Interrupter):
         return super()._line(frame, event, arg) if is_switch else self._line
 
 
+class AtHooks(Interrupter):
+    """Interrupts at lines by which torch puts a hook on a module."""
+
+    def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
+        code = frame.f_code
+        registers = code.co_name.startswith("register_") and code.co_filename == nn.modules.module.__file__
+        return super()._line(frame, event, arg) if registers else self._line
+
+
 class Attentive(nn.Module):
     """Blocks with heads, so that prediction by depth, attention and positions are recorded."""
 
@@ -56,11 +65,24 @@ def watching(logger: ActiVisLogger, model: nn.Module, x: torch.Tensor, y: torch.
     return evaluate
 
 
+def beginning(where: Path, model: nn.Module, x: torch.Tensor, y: torch.Tensor, options: dict[str, Any]) -> Work:
+    """Each time a logger's first evaluation, in which the model is recorded, by the batches of a trainer."""
+
+    def evaluate(step: int) -> None:
+        with ActiVisLogger(where / f"first{step}", model, **options) as logger, logger.watch(step) as watched:
+            for inputs, labels in zip(x.split(5), y.split(5), strict=True):
+                watched.begin((inputs, labels))
+                model(inputs)
+                watched.end()
+
+    return evaluate
+
+
 def check(interrupter: type[Interrupter], where: Path, kind: str, most: int) -> int:
     """Interrupts an evaluation at lines that count, and compares the model and the process.
 
     Arguments:
-        kind: which model it has, and whether the evaluation is the user's own.
+        kind: which model it has, and whose evaluation it is.
         most: lines that are tried; all if there are fewer.
 
     Returns:
@@ -71,13 +93,15 @@ def check(interrupter: type[Interrupter], where: Path, kind: str, most: int) -> 
     options: dict[str, Any] = {"layers": ["*"] if "transformer" in kind else ["*", "/flatten"], "strict": True}
     changed_by_the_model: set[str] = set()
     data: tuple[Any, ...] = ((x, y),)
-    if "watched" in kind:
+    if "log" not in kind:
         data, changed_by_the_model = (), {"tensors", "torch"}
         model.eval()
     tried = 0
     while True:
         with ActiVisLogger(where / str(tried), model, *data, **options) as logger:
             work = logger.log if data else watching(logger, model, x, y)
+            if "first" in kind:
+                work = beginning(where / str(tried), model, x, y, options)
             for step in range(2):
                 work(step)  # later ones take other paths than the first
             counter = interrupter()
@@ -94,16 +118,21 @@ def check(interrupter: type[Interrupter], where: Path, kind: str, most: int) -> 
                 tried += 1
 
 
-KINDS = ["network watched", "transformer watched", "network", "transformer"]
+MODELS = ["network", "transformer"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_lines_that_switch(tmp_path: Path, kind: str) -> None:
-    assert check(AtSwitches, tmp_path, kind, most=150) > 75
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("evaluation", ["log", "watched"])
+def test_lines_that_switch(tmp_path: Path, model: str, evaluation: str) -> None:
+    assert check(AtSwitches, tmp_path, f"{model}, {evaluation}", most=100) > 50
+
+
+def test_lines_that_register_hooks(tmp_path: Path) -> None:
+    assert check(AtHooks, tmp_path, "network, first of a trainer", most=50) > 25
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("interrupter", [AtSwitches, Interrupter])
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_line(tmp_path: Path, kind: str, interrupter: type[Interrupter]) -> None:
-    assert check(interrupter, tmp_path, kind, most=1_000_000) > 75
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("evaluation", ["log", "watched", "first of a trainer"])
+def test_every_line(tmp_path: Path, model: str, evaluation: str) -> None:
+    assert check(Interrupter, tmp_path, f"{model}, {evaluation}", most=1_000_000) > 1_000

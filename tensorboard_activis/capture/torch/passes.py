@@ -157,7 +157,7 @@ class PassCollector:
             self._hooks.enter_model()
         else:
             self._running = self._recorded.record_running(batch, self.positions)
-            self._running.start()
+            uninterrupted(self._running.start)
 
     def end(self, labels: Any = None, outputs: Any = None) -> None:
         """Ends the batch, and adds it.

@@ -16,6 +16,7 @@ from torch.optim.optimizer import (
 )
 
 from tensorboard_activis.capture.health import MOST_LAYERS, HealthLog, measures_of
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted
 from tensorboard_activis.capture.torch.health.figures import FIGURES, LayerFigures
 from tensorboard_activis.capture.torch.health.routers import find_routers
 from tensorboard_activis.capture.torch.health.weights import gradient_squares, movement_squares, sample
@@ -76,7 +77,7 @@ class TrainingHealth:
             register_optimizer_step_post_hook(partial(_after_step, weak)),
         ]
         weakref.finalize(self, _remove, self._global)
-        self._arm()
+        uninterrupted(self._arm)
 
     def loss(self, loss: Any) -> None:
         """Takes the loss of the step that is running; between two steps that of the one before, if nobody said it yet."""
@@ -153,7 +154,7 @@ class TrainingHealth:
             self._finish()
         self.step += 1
         if self._log.is_due(self.step):
-            self._arm()
+            uninterrupted(self._arm)
 
     def _is_ours(self, optimizer: Optimizer) -> bool:
         known = self._known.get(optimizer)
