@@ -51,11 +51,25 @@ def test_a_jump(tmp_path: Path) -> None:
     assert spikes(Run(run.directory)) == [found]
 
 
-@pytest.mark.parametrize("jumps", [{}, {20: 2.0}, {80: 2.0}, {40: 1.5, 50: 1.5}, {40: 1.5, 60: 1.5}])
+@pytest.mark.parametrize("jumps", [{}, {20: 2.0}, {80: 2.0}, {40: 1.5, 50: 1.5, 60: 1.5}, {40: 1.5, 60: 1.5}])
 def test_none(tmp_path: Path, jumps: dict[int, float]) -> None:
-    """A walk; a jump at its beginning; one at its end, which may be the first of many; two that are a faster walk, also with
-    a slower step between them."""
+    """A walk; a jump at its beginning; one at its end, which may be the first of many; three that are a faster walk; two
+    with a slower step between them."""
     assert spikes(log(tmp_path, walk(jumps))) == []
+
+
+def test_a_jump_away_and_back_with_the_next_step(tmp_path: Path) -> None:
+    steps = walk({})
+    steps[40]["head"] = walk({}, seed=1)[40]["head"]
+    (found,) = spikes(log(tmp_path, steps))
+    assert (found.layer, found.step) == ("head", 40)
+    assert "head jumped between steps 30 and 40 and again by step 50: 1" in found.sentence
+
+
+def test_the_first_fifth_of_a_run_is_its_beginning(tmp_path: Path) -> None:
+    assert spikes(log(tmp_path / "early", walk({40: 1.5}, steps=20))) == []
+    (found,) = spikes(log(tmp_path / "later", walk({60: 1.5}, steps=20)))
+    assert found.step == 60
 
 
 def test_few_steps(tmp_path: Path) -> None:
