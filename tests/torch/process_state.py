@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis.capture.torch.model.current_pass import current_pass
+from tensorboard_activis.capture.torch.model.thread_state import active_modes
 
 _HOOKS = [
     "_forward_hooks",
@@ -38,7 +39,7 @@ def process_state(model: nn.Module) -> dict[str, Any]:
         "grad mode": torch.is_grad_enabled(),
         "autocast": (torch.is_autocast_enabled("cpu"), torch.is_autocast_cache_enabled()),
         "own work": current_pass()[1],
-        "modes": torch._C._len_torch_function_stack(),
+        "modes": [id(mode) for mode in active_modes()],
         "functions": str(torch._C._get_torch_function_state()),  # type: ignore[attr-defined]
         "fast path": torch.backends.mha.get_fastpath_enabled(),
         "train": nn.Module.train,

@@ -1,6 +1,8 @@
 """Ctrl-C at every line: of what changes the state of the thread, and, every night, of all that runs in an evaluation."""
 
+import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from tensorboard_activis.capture.torch.model import current_pass, thread_state
 from tensorboard_activis.torch import ActiVisLogger
@@ -22,11 +25,14 @@ SWITCHES = (current_pass.__file__, thread_state.__file__, "/torch/autograd/grad_
 
 
 class AtSwitches(Interrupter):
-    """Interrupts at lines of the files that turn something on or off."""
+    """Interrupts at lines of the files that turn something on or off, and at those by which torch takes a mode off for a call."""
 
     def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
-        is_switch = any(name in frame.f_code.co_filename for name in SWITCHES)
-        return super()._line(frame, event, arg) if is_switch else self._line
+        name, caller = frame.f_code.co_filename, frame.f_back
+        torchs = (
+            name == contextlib.__file__ and caller is not None and caller.f_code.co_filename == torch.overrides.__file__
+        )
+        return super()._line(frame, event, arg) if torchs or any(each in name for each in SWITCHES) else self._line
 
 
 class AtHooks(Interrupter):
@@ -52,14 +58,24 @@ class Attentive(nn.Module):
         return out
 
 
+class UsersMode(TorchFunctionMode):
+    """Does nothing, as the mode of `torch.device` does where nothing is made."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
 Work = Callable[[int], object]
 
 
-def watching(logger: ActiVisLogger, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Work:
+def watching(
+    logger: ActiVisLogger, model: nn.Module, x: torch.Tensor, y: torch.Tensor, mode: AbstractContextManager[Any]
+) -> Work:
     def evaluate(step: int) -> None:
         with logger.watch(step) as watched:
             for inputs, labels in zip(x.split(5), y.split(5), strict=True):
-                model(inputs)
+                with mode:
+                    model(inputs)
                 watched.batch(labels=labels)
 
     return evaluate
@@ -99,7 +115,8 @@ def check(interrupter: type[Interrupter], where: Path, kind: str, most: int) -> 
     tried = 0
     while True:
         with ActiVisLogger(where / str(tried), model, *data, **options) as logger:
-            work = logger.log if data else watching(logger, model, x, y)
+            mode = UsersMode() if "mode around its passes" in kind else nullcontext()
+            work = logger.log if data else watching(logger, model, x, y, mode)
             if "first" in kind:
                 work = beginning(where / str(tried), model, x, y, options)
             for step in range(2):
@@ -125,6 +142,14 @@ MODELS = ["network", "transformer"]
 @pytest.mark.parametrize("evaluation", ["log", "watched"])
 def test_lines_that_switch(tmp_path: Path, model: str, evaluation: str) -> None:
     assert check(AtSwitches, tmp_path, f"{model}, {evaluation}", most=100) > 50
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_modes_of_the_users_stay_on_and_off(tmp_path: Path, model: str) -> None:
+    """Also where torch has taken off one of theirs and one of ours for a call."""
+    with UsersMode():
+        assert check(AtSwitches, tmp_path / "around", f"{model}, watched", most=50) > 25
+    assert check(AtSwitches, tmp_path / "within", f"{model}, watched, with a mode around its passes", most=50) > 25
 
 
 def test_lines_that_register_hooks(tmp_path: Path) -> None:

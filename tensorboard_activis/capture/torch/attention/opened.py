@@ -8,6 +8,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from tensorboard_activis.capture.torch.attention.calls import AttentionCall, AttentionFinder
+from tensorboard_activis.capture.torch.model.thread_state import active_modes, restore_modes
 
 #: Takes an attention and the output of the operator that completes it; gives what stands for that output.
 ChangeHeads = Callable[[AttentionCall, Any], Any]
@@ -31,10 +32,12 @@ def run_operator(
     if func is functional.multi_head_attention_forward:
         inside = _Inside(finder, change_heads)
         finder.heads = args[4] if len(args) > 4 else kwargs["num_heads"]
+        modes = active_modes()
         try:
-            with inside:
-                output = _opened()(*args, **kwargs)
+            inside.__enter__()  # type: ignore[no-untyped-call]
+            output = _opened()(*args, **kwargs)
         finally:
+            restore_modes(modes)  # not its `__exit__`: after an interrupt another mode may be on top
             finder.heads = None
         return output, inside.call
     output = func(*args, **kwargs)

@@ -6,8 +6,9 @@ An interrupted `with` statement inside a pass may leave it changed.
 import contextlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 import torch
@@ -42,6 +43,7 @@ class PassMode(TorchFunctionMode):
     """
 
     _is_entered = False
+    _below: tuple[TorchFunctionMode, ...] = ()
 
     def enter(self) -> None:
         """Begins to see them."""
@@ -53,27 +55,43 @@ class PassMode(TorchFunctionMode):
             uninterrupted(self._leave)
 
     def _enter(self) -> None:
-        self._is_entered = True
+        self._is_entered, self._below = True, tuple(active_modes())
         self.__enter__()  # type: ignore[no-untyped-call]
 
     def _leave(self) -> None:
         self._is_entered = False
         _end_interrupted_calls()  # one of them may have taken this mode off the stack
-        count = torch._C._len_torch_function_stack()
-        modes = [torch._C._get_function_stack_at(index) for index in range(count)]
-        if self in modes:
-            place = modes.index(self)
-            leave_modes(place)
-            for mode in modes[place + 1 :]:
-                if isinstance(mode, PassMode) and mode._is_entered:
-                    torch._C._push_on_torch_function_stack(mode)
+        modes = active_modes()
+        if sys.exception() is not None:
+            modes = self._as_entered(modes)
+        set_modes([mode for mode in modes if mode is not self])
+
+    def _as_entered(self, modes: list[TorchFunctionMode]) -> list[TorchFunctionMode]:
+        """What should be on the stack after an exception: calls put modes back in another order, blocks leave what is on top."""
+        ours = [mode for mode in modes if isinstance(mode, PassMode) and mode._is_entered and mode not in self._below]
+        entered = [*(mode for mode in self._below if not isinstance(mode, PassMode) or mode._is_entered), self, *ours]
+        left = max(0, len(entered) - len(modes))
+        users = [mode for mode in entered if not isinstance(mode, PassMode)]
+        return [mode for mode in entered if mode not in users[len(users) - left :]]
 
 
-def leave_modes(count: int) -> None:
-    """Leaves TorchFunctionModes until so many are active, also those that an interrupt left on the stack."""
-    _end_interrupted_calls()
-    while torch._C._len_torch_function_stack() > count:
+def active_modes() -> list[TorchFunctionMode]:
+    """The TorchFunctionModes of this thread; the last one is asked first."""
+    return [torch._C._get_function_stack_at(index) for index in range(torch._C._len_torch_function_stack())]
+
+
+def set_modes(modes: Iterable[TorchFunctionMode]) -> None:
+    """Replaces the TorchFunctionModes of this thread."""
+    while torch._C._len_torch_function_stack():
         torch._C._pop_torch_function_stack()
+    for mode in modes:
+        torch._C._push_on_torch_function_stack(mode)
+
+
+def restore_modes(modes: Iterable[TorchFunctionMode]) -> None:
+    """Has this thread have the TorchFunctionModes that it had, whatever an interrupt left."""
+    _end_interrupted_calls()
+    set_modes(modes)
 
 
 def _end_interrupted_calls() -> None:
@@ -82,16 +100,15 @@ def _end_interrupted_calls() -> None:
     It does so in a generator. Where the interrupt came as this was about to be left, the traceback would keep it until the
     exception is forgotten, and the mode would be back on the stack long after ours were left.
     """
-    within_torch = False
     error = sys.exception()
+    interrupted: list[FrameType] = []
     for frame, _ in traceback.walk_tb(error.__traceback__ if error else None):
-        file = frame.f_code.co_filename
-        if file == torch.overrides.__file__ or (within_torch and file == contextlib.__file__):
-            within_torch = True
-            with contextlib.suppress(RuntimeError):  # it is running
-                frame.clear()
-        else:
-            within_torch = False
+        file, before = frame.f_code.co_filename, interrupted[-1:]
+        if file == torch.overrides.__file__ or (file == contextlib.__file__ and before == [frame.f_back]):
+            interrupted.append(frame)
+    for frame in reversed(interrupted):  # the one that was taken off last comes back first
+        with contextlib.suppress(RuntimeError):  # it is running
+            frame.clear()
 
 
 @contextmanager
@@ -100,12 +117,12 @@ def thread_state() -> Iterator[None]:
     gradients = torch.is_grad_enabled()
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     casts = [(device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in devices]
-    modes, functions = torch._C._len_torch_function_stack(), functions_state()
+    modes, functions = active_modes(), functions_state()
     try:
         yield
     finally:
         restore_functions(functions)
-        leave_modes(modes)
+        restore_modes(modes)
         for device, enabled, dtype in casts:
             torch.set_autocast_enabled(device, enabled)
             torch.set_autocast_dtype(device, dtype)
