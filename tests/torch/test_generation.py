@@ -135,6 +135,7 @@ def test_a_method_that_yields_what_it_generates(tmp_path: Path, data: Data) -> N
         def generate(self, x: torch.Tensor, *, steps: int = 3) -> Any:
             for _ in range(steps):
                 yield self(2 * x).argmax(1)
+            return "what ended it"
 
     model = Streaming().eval()
     with torch.no_grad():
@@ -146,7 +147,9 @@ def test_a_method_that_yields_what_it_generates(tmp_path: Path, data: Data) -> N
                 model(x)
                 assert torch.equal(next(stream), expected)
                 watched.batch(labels=y)
-        assert list(stream) == []
+        with pytest.raises(StopIteration) as stop:
+            next(stream)
+        assert stop.value.value == "what ended it"
         with pytest.raises(ActiVisError, match=re.escape(ADVICE)):
             watched_by(logger, model, lambda model, watched, data: list(model.generate(data[0])), data)
     check(open_run(tmp_path).latest, model, "fc", *data)

@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import GeneratorType
 from typing import Any
 
@@ -61,13 +61,13 @@ class Generation:
         result = bracketed(collector.pause, generate, lambda failed: collector.resume())
         return self._in_steps(result) if isinstance(result, GeneratorType) else result
 
-    def _in_steps(self, generator: Iterator[Any]) -> Iterator[Any]:
+    def _in_steps(self, generator: Iterator[Any]) -> Generator[Any, None, Any]:
         """The same of a method that yields: it runs when it is asked for the next."""
         while True:
             try:
                 value = self.run(lambda: next(generator))
-            except StopIteration:
-                return
+            except StopIteration as stop:
+                return stop.value
             yield value
 
 
