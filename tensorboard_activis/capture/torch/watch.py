@@ -19,7 +19,7 @@ from tensorboard_activis.capture.torch.data.batch import Batch, map_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.forward_pass import Pass
 from tensorboard_activis.capture.torch.generation import Generation
-from tensorboard_activis.capture.torch.model.current_pass import current_pass, own_work, return_to
+from tensorboard_activis.capture.torch.model.current_pass import current_pass, end_own_work, own_work
 from tensorboard_activis.capture.torch.model.eager_mode import eager_mode
 from tensorboard_activis.capture.torch.passes import PassCollector
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -159,7 +159,7 @@ class Watch:
         self.is_open = False
         if error is not None:
             always(self._detach)
-            return_to(self._outer)
+            end_own_work(self._outer)
             self._snapshot.discard(error)
             return
         with self._guard(self._step):

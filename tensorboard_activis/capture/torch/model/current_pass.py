@@ -29,7 +29,7 @@ class own_work:
         _threads.depth = self._depth
 
 
-def return_to(outer: tuple[int, int]) -> None:
+def end_own_work(outer: tuple[int, int]) -> None:
     """Ends every `own_work` that began after `current_pass` was this, in this thread: an interrupt may have left out an end."""
     thread, depth = outer
     if thread == threading.get_ident():

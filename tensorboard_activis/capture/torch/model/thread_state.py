@@ -1,4 +1,4 @@
-"""Restores the state that torch has per thread (gradient mode, autocast, function modes) after a pass.
+"""Changes and restores the state that torch has per thread: gradient mode, autocast, function modes.
 
 An interrupted `with` statement inside a pass may leave it changed.
 """
@@ -50,7 +50,7 @@ class PassMode(TorchFunctionMode):
         uninterrupted(self._enter)
 
     def leave(self) -> None:
-        """Sees no more, and leaves what an interrupt left above; safe to call twice."""
+        """Sees no more, and has other modes as they were if an exception ended the pass; safe to call twice."""
         if self._is_entered:
             uninterrupted(self._leave)
 
